@@ -1,0 +1,254 @@
+//! The door: requests in, responses out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use hyper::body::Incoming;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::body::{Body, BodyPresence};
+use crate::config::{HeaderLimits, NetworkConfig, Timeouts};
+use crate::connect::{Connector, Protocol};
+use crate::error::{ConfigError, Error, ProtocolError, Sent};
+use crate::exchange::Exchange;
+use crate::hyper_error::head_error;
+use crate::message::{Prepared, header_list};
+use crate::pool::{Disposal, Freshness, Lease, Pool};
+use crate::pool_key::PoolKey;
+use crate::request::Request;
+use crate::response::Response;
+use crate::throttle::Throttle;
+use crate::timing::{Phase, Reuse, Timing, Version};
+use crate::tls::Tls;
+
+/// How many connections one request may find dead before that is the answer.
+const MOST_ATTEMPTS: usize = 5;
+
+/// The pool of connections and everything beneath it. Clones share it; when the last clone, request and body are gone, nothing of it
+/// is left running.
+#[derive(Clone)]
+pub struct Network {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: Arc<Pool>,
+    timeouts: Timeouts,
+    header_limits: HeaderLimits,
+    throttle: Option<Arc<Throttle>>,
+}
+
+impl Network {
+    /// Builds it. Nothing is opened or spawned before the first request.
+    pub fn new(config: NetworkConfig) -> Result<Network, ConfigError> {
+        let must_not_be_zero = [
+            ("max_per_key", config.max_per_key),
+            ("max_total", config.max_total),
+            ("throttle", config.throttle.map_or(1, |rate| usize::from(rate > 0))),
+            ("header_limits.bytes", config.header_limits.bytes as usize),
+            ("header_limits.count", config.header_limits.count),
+        ];
+        if let Some((name, _)) = must_not_be_zero.into_iter().find(|(_, value)| *value == 0) {
+            return Err(ConfigError::Zero(name));
+        }
+        let tls = Tls::new(&config)?;
+        let connector = Connector { resolver: config.resolver.clone(), tls, timeouts: config.timeouts };
+        Ok(Network {
+            inner: Arc::new(Inner {
+                pool: Pool::new(&config, connector),
+                timeouts: config.timeouts,
+                header_limits: config.header_limits,
+                throttle: config.throttle.map(|rate| Arc::new(Throttle::new(rate))),
+            }),
+        })
+    }
+
+    /// Sends a request on a connection of `key` and gives the response once its head is there. Dropping the future gives the request
+    /// up. It is to be polled inside a tokio runtime; the one of the first request drives all connections.
+    pub fn send(&self, request: Request, key: PoolKey) -> BoxFuture<'static, Result<Response, Error>> {
+        let inner = self.inner.clone();
+        Box::pin(async move { inner.send(request, key).await })
+    }
+
+    /// Closes every connection that serves nobody.
+    pub fn close_idle(&self) {
+        self.inner.pool.close_idle();
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("timeouts", &self.inner.timeouts).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// <https://fetch.spec.whatwg.org/#concept-http-network-fetch>, the part that speaks HTTP.
+    async fn send(&self, request: Request, key: PoolKey) -> Result<Response, Error> {
+        let started = Instant::now();
+        let runtime = Handle::try_current().map_err(|_| Error::ShutDown)?;
+        let mut prepared = Prepared::new(request, key.scheme, self.header_limits.interim_responses)?;
+        let mut freshness = Freshness::Any;
+        for attempt in 1.. {
+            let lease = self.pool.obtain(key.clone(), freshness).await?;
+            let (reuse, protocol) = (lease.reuse(), lease.protocol());
+            // Only a body that is still there is sent again, see below.
+            let Some(message) = prepared.message(protocol) else { break };
+            let error = match self.attempt(lease, message, &mut prepared, started, &runtime).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            // https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2: what was not sent may always be sent again; what may have been,
+            // only if twice is like once, and then only because a connection kept from earlier often turns out dead.
+            let found_dead = match &error {
+                Error::ClosedBeforeResponse { .. } => reuse == Reuse::Reused,
+                // In HTTP/2 that is the server's answer to this very request.
+                Error::Reset { .. } => reuse == Reuse::Reused && protocol == Protocol::Http1,
+                _ => false,
+            };
+            let unsent = matches!(
+                error,
+                Error::ClosedBeforeResponse { sent: Sent::No } | Error::Reset { sent: Sent::No }
+            );
+            let may_retry = unsent || (found_dead && prepared.is_idempotent());
+            if !may_retry || !prepared.can_send_again() || attempt >= MOST_ATTEMPTS {
+                return Err(error);
+            }
+            tracing::debug!(%error, attempt, "the connection was dead; trying another");
+            freshness = Freshness::DistrustIdle;
+        }
+        Err(Error::ClosedBeforeResponse { sent: Sent::No })
+    }
+
+    /// Sends the request on one connection.
+    async fn attempt(
+        &self,
+        mut lease: Lease,
+        message: http::Request<crate::outgoing_body::OutgoingBody>,
+        prepared: &mut Prepared,
+        started: Instant,
+        runtime: &Handle,
+    ) -> Result<Response, Error> {
+        let exchange = prepared.exchange().clone();
+        let request_start = Instant::now();
+        let sending = async {
+            tokio::select! {
+                biased;
+                result = lease.send(message) => Ok(result),
+                error = exchange.failed() => Err(error),
+                () = self.response_overdue(&exchange) => Err(Error::ResponseTimeout),
+            }
+        };
+        let response = match sending.await {
+            Ok(Ok(response)) => response,
+            Ok(Err((error, message))) => {
+                let unsent = message.is_some();
+                if let Some(message) = message {
+                    prepared.take_back(message);
+                }
+                // The connection that gave the message back will not take another.
+                lease.dispose(if unsent { Disposal::Retired } else { Disposal::CutShort });
+                let error = match head_error(&error) {
+                    _ if unsent => Error::ClosedBeforeResponse { sent: Sent::No },
+                    error => error,
+                };
+                return Err(exchange.failure().unwrap_or(error));
+            }
+            // The lease's end closes the connection or resets the stream.
+            Err(error) => {
+                exchange.abandon();
+                return Err(error);
+            }
+        };
+        let response_start = Instant::now();
+        let presence = match response.status() {
+            http::StatusCode::NO_CONTENT | http::StatusCode::NOT_MODIFIED => BodyPresence::Never,
+            _ if prepared.is_head() => BodyPresence::Never,
+            _ => BodyPresence::Maybe,
+        };
+        self.response(response, presence, lease, exchange, [started, request_start, response_start], runtime)
+    }
+
+    /// Ends when the response's head is overdue.
+    async fn response_overdue(&self, exchange: &Exchange) {
+        loop {
+            let deadline = exchange.deadline(self.timeouts.response_headers);
+            if deadline <= Instant::now() {
+                return;
+            }
+            sleep_until(deadline).await;
+        }
+    }
+
+    fn response(
+        &self,
+        response: http::Response<Incoming>,
+        presence: BodyPresence,
+        lease: Lease,
+        exchange: Arc<Exchange>,
+        [started, request_start, response_start]: [Instant; 3],
+        runtime: &Handle,
+    ) -> Result<Response, Error> {
+        let (parts, incoming) = response.into_parts();
+        let fault = if parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            Some(ProtocolError::UnexpectedUpgrade)
+        } else if parts.headers.len() > self.header_limits.count {
+            Some(ProtocolError::HeadersTooLarge)
+        } else {
+            None
+        };
+        if let Some(fault) = fault {
+            exchange.abandon();
+            return Err(Error::Protocol(fault));
+        }
+        let version = match parts.version {
+            http::Version::HTTP_2 => Version::Http2,
+            http::Version::HTTP_10 => Version::Http10,
+            _ => Version::Http11,
+        };
+        let reason = match parts.extensions.get::<hyper::ext::ReasonPhrase>() {
+            Some(reason) => Bytes::copy_from_slice(reason.as_bytes()),
+            // hyper leaves out a phrase that is the usual one.
+            None if version != Version::Http2 => {
+                Bytes::from_static(parts.status.canonical_reason().unwrap_or_default().as_bytes())
+            }
+            None => Bytes::new(),
+        };
+        let info = lease.info();
+        let remote = info.remote;
+        let fresh = |phase| (lease.reuse() == Reuse::Fresh).then(|| clamp(phase, started));
+        let timing = Timing {
+            started: started.into_std(),
+            domain_lookup: info.domain_lookup.and_then(fresh),
+            connect: fresh(info.connect),
+            secure_connect: info.secure_connect.and_then(fresh),
+            request_start: request_start.into_std(),
+            first_interim_response: exchange.first_interim_response().map(Instant::into_std),
+            response_start: response_start.into_std(),
+            reuse: lease.reuse(),
+            protocol: version,
+        };
+        let headers = header_list(&parts.headers);
+        let body = Body::new(
+            incoming,
+            presence,
+            lease,
+            exchange,
+            runtime.clone(),
+            self.timeouts.body_idle,
+            self.throttle.clone(),
+        );
+        Ok(Response { status: parts.status.as_u16(), reason, version, headers, body, timing, remote })
+    }
+}
+
+/// A connection may have been begun for an earlier request, whose time is none of this one's business.
+///
+/// <https://fetch.spec.whatwg.org/#clamp-and-coarsen-connection-timing-info>
+fn clamp(phase: Phase, started: Instant) -> Phase {
+    let started = started.into_std();
+    Phase { start: phase.start.max(started), end: phase.end.max(started) }
+}

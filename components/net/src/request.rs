@@ -1,0 +1,91 @@
+//! A request as it goes on the wire.
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use crate::error::BodyAbort;
+
+/// Hears how many bytes of the request's body were handed to the connection, each time some are.
+pub type OnBodyChunk = Box<dyn FnMut(u64) + Send>;
+
+/// Hears of each interim (1xx) response: its status and headers.
+pub type OnInformational = Box<dyn FnMut(u16, Vec<(Bytes, Bytes)>) + Send>;
+
+/// The body of a request.
+#[derive(Default)]
+pub enum RequestBody {
+    /// None.
+    #[default]
+    Empty,
+    /// All of it at hand; it can be sent again.
+    Bytes(Bytes),
+    /// Read as the connection takes it; it can be sent once.
+    Stream {
+        /// Its chunks.
+        stream: BoxStream<'static, Result<Bytes, BodyAbort>>,
+        /// Its length, if known; else HTTP/1.1 sends it chunked.
+        length: Option<u64>,
+    },
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RequestBody::Empty => f.write_str("Empty"),
+            RequestBody::Bytes(bytes) => f.debug_tuple("Bytes").field(&bytes.len()).finish(),
+            RequestBody::Stream { length, .. } => {
+                f.debug_struct("Stream").field("length", length).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+/// A request. `Host` (`:authority` in HTTP/2) comes from `authority` and `Content-Length` from the body when they are not among
+/// the headers.
+pub struct Request {
+    /// The method, a token.
+    pub method: Bytes,
+    /// Path and query, as they stand in the URL.
+    pub target: String,
+    /// The host, and the port unless it is the scheme's own.
+    pub authority: String,
+    /// The headers in order. Values may hold any byte that HTTP can carry.
+    pub headers: Vec<(Bytes, Bytes)>,
+    /// The body.
+    pub body: RequestBody,
+    /// Hears of the body's progress. A body that is sent again after a dead connection is not counted twice.
+    pub on_body_chunk: Option<OnBodyChunk>,
+    /// Hears of interim responses.
+    ///
+    /// FIXME: HTTP/2 (hyper hands interim responses on for HTTP/1.1 only).
+    pub on_informational: Option<OnInformational>,
+}
+
+impl Request {
+    /// A request without headers or body.
+    pub fn new(method: impl Into<Bytes>, authority: impl Into<String>, target: impl Into<String>) -> Self {
+        Request {
+            method: method.into(),
+            target: target.into(),
+            authority: authority.into(),
+            headers: Vec::new(),
+            body: RequestBody::Empty,
+            on_body_chunk: None,
+            on_informational: None,
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("authority", &self.authority)
+            .field("target", &self.target)
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
