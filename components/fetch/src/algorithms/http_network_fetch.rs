@@ -1,0 +1,303 @@
+//! HTTP-network fetch: the one place where something goes over the wire.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use url::Url;
+
+use crate::concepts::body::{Body, BodyError, BodyStream, Content};
+use crate::concepts::connection::{
+    ConnectionKey, ConnectionScheme, InformationalCallback, WireBody, WireRequest, WireResponse,
+};
+use crate::concepts::content_coding::{BodySizes, handle_content_codings};
+use crate::concepts::cookies::parse_and_store_response_set_cookie_headers;
+use crate::concepts::fetch_controller::FetchController;
+use crate::concepts::fetch_params::FetchParams;
+use crate::concepts::header_name::{is_header_name, is_header_value, normalize_header_value};
+use crate::concepts::ip_address_space::IpAddressSpace;
+use crate::concepts::network_partition_key::NetworkPartitionKey;
+use crate::concepts::origin::Host;
+use crate::concepts::request::{Mode, Request};
+use crate::concepts::response::Response;
+use crate::{ChunkLengthCallback, NetworkError};
+
+/// Whether credentials go along and come back.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum IncludeCredentials {
+    Yes,
+    No,
+}
+
+/// <https://fetch.spec.whatwg.org/#concept-http-network-fetch>
+pub(super) async fn http_network_fetch(
+    params: &mut FetchParams,
+    request: Request,
+    content: Option<Content>,
+    length: Option<u64>,
+    include_credentials: IncludeCredentials,
+) -> Response {
+    // 2. There is no network.
+    if params.services.is_offline() {
+        return Response::network_error(
+            NetworkError::Offline.with_request_sent(params.request.redirect_count > 0),
+        );
+    }
+    // FIXME: 7. WebSocket and WebTransport connections.
+    if matches!(request.mode, Mode::WebSocket | Mode::WebTransport) {
+        return Response::network_error(NetworkError::SchemeNotSupported(request.mode.to_string()));
+    }
+    // 5., 7. The connection it may go over.
+    let Some(key) = connection_key(&request, include_credentials) else {
+        return Response::network_error(NetworkError::SchemeNotSupported(
+            request.current_url().scheme().to_owned(),
+        ));
+    };
+    // 8.–9. The request goes out, and its head comes back.
+    let upload = Upload::new(params.controller.clone());
+    let first_interim = Arc::new(Mutex::new(None));
+    let wire = wire_request(params, &request, content, length, &upload, &first_interim);
+    params.timing.final_network_request_start_time = params.services.now();
+    let sent = params.services.network().send(wire, key);
+    let answer = sent.await;
+    params.timing.final_network_response_start_time = params.services.now();
+    if let Some(at) = *first_interim.lock().unwrap_or_else(PoisonError::into_inner) {
+        params.timing.first_interim_network_response_start_time = at;
+    }
+    let wire = match answer {
+        Ok(wire) => wire,
+        Err(reason) => {
+            let reason = upload.failure().unwrap_or(reason);
+            // NOTE: a redirect means that the request was sent once, wherever this hop failed.
+            let is_sent = reason.request_may_have_been_sent() || params.request.redirect_count > 0;
+            return Response::network_error(reason.with_request_sent(is_sent));
+        }
+    };
+    upload.response_has_come();
+    params.timing.final_connection_timing_info = Some(wire.timing.clone());
+    // 11.–16. The response, its body decoded as it is read.
+    params.body_sizes = Arc::new(BodySizes::default());
+    let response = response(wire, Arc::clone(&params.body_sizes));
+    // 17. Cookies come back where they may go out.
+    if include_credentials == IncludeCredentials::Yes {
+        parse_and_store_response_set_cookie_headers(&request, &response, &params.services);
+    }
+    // 19.
+    response
+}
+
+/// <https://fetch.spec.whatwg.org/#concept-connection-obtain>
+fn connection_key(request: &Request, include_credentials: IncludeCredentials) -> Option<ConnectionKey> {
+    let url = request.current_url();
+    let scheme = match url.scheme() {
+        "http" => ConnectionScheme::Http,
+        "https" => ConnectionScheme::Https,
+        _ => return None,
+    };
+    let host = match url.host()? {
+        Host::Domain(name) => name.to_owned(),
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
+    };
+    Some(ConnectionKey {
+        network_partition_key: NetworkPartitionKey::for_request(request).to_shared(),
+        scheme,
+        host,
+        port: url.port_or_known_default()?,
+        credentials: include_credentials == IncludeCredentials::Yes,
+    })
+}
+
+fn wire_request(
+    params: &FetchParams,
+    request: &Request,
+    content: Option<Content>,
+    length: Option<u64>,
+    upload: &Upload,
+    first_interim: &Arc<Mutex<Option<Duration>>>,
+) -> WireRequest {
+    let mut url = request.current_url().clone();
+    url.set_fragment(None);
+    // NOTE: both fail only for URLs without host, which HTTP's are not.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let (body, on_body_chunk) = wire_body(params, content, length, upload);
+    WireRequest {
+        method: request.method.as_str().to_owned(),
+        target: target(&url),
+        authority: authority(&url),
+        url,
+        headers: request
+            .header_list
+            .iter()
+            .map(|(name, value)| (Bytes::copy_from_slice(name), Bytes::copy_from_slice(value)))
+            .collect(),
+        body,
+        on_body_chunk,
+        on_informational: Some(on_informational(params, Arc::clone(first_interim))),
+    }
+}
+
+fn target(url: &Url) -> String {
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}
+
+fn authority(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+/// To transmit the request's body.
+fn wire_body(
+    params: &FetchParams,
+    content: Option<Content>,
+    length: Option<u64>,
+    upload: &Upload,
+) -> (WireBody, Option<ChunkLengthCallback>) {
+    let end_of_body = params.process_request_end_of_body.clone();
+    let at_end = move || {
+        let callback = end_of_body
+            .as_ref()
+            .and_then(|callback| callback.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(callback) = callback {
+            callback();
+        }
+    };
+    let told = params.process_request_body_chunk_length.clone();
+    let controller = params.controller.clone();
+    let tell = move |count: u64| {
+        if let Some(callback) = &told
+            && !controller.is_canceled()
+        {
+            callback.lock().unwrap_or_else(PoisonError::into_inner)(count);
+        }
+    };
+    match content {
+        None => {
+            at_end();
+            (WireBody::Empty, None)
+        }
+        Some(Content::Bytes(bytes)) => {
+            let total = bytes.len() as u64;
+            let mut sent = 0;
+            if total == 0 {
+                at_end();
+            }
+            let on_chunk = move |count: u64| {
+                tell(count);
+                sent += count;
+                if sent >= total {
+                    at_end();
+                }
+            };
+            (WireBody::Bytes(bytes), Some(Box::new(on_chunk)))
+        }
+        Some(Content::Stream(stream)) => {
+            (WireBody::Stream { stream: upload.watch(stream, at_end), length }, Some(Box::new(tell)))
+        }
+    }
+}
+
+fn on_informational(
+    params: &FetchParams,
+    first_interim: Arc<Mutex<Option<Duration>>>,
+) -> InformationalCallback {
+    let services = params.services.clone();
+    let early_hints = params.process_early_hints_response.clone();
+    Box::new(move |status, headers| {
+        first_interim.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| services.now());
+        if status == 103
+            && let Some(callback) = &early_hints
+        {
+            callback.lock().unwrap_or_else(PoisonError::into_inner)(status, headers);
+        }
+    })
+}
+
+/// A request's body on its way out: remembers why it failed, and ends the fetch if it fails once the response has come.
+struct Upload {
+    failure: Arc<Mutex<Option<BodyError>>>,
+    has_response: Arc<AtomicBool>,
+    controller: FetchController,
+}
+
+impl Upload {
+    fn new(controller: FetchController) -> Upload {
+        Upload { failure: Arc::default(), has_response: Arc::default(), controller }
+    }
+
+    fn failure(&self) -> Option<NetworkError> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(match failure {
+            BodyError::Aborted => NetworkError::Aborted,
+            failure => NetworkError::RequestBody(Box::new(failure)),
+        })
+    }
+
+    fn response_has_come(&self) {
+        self.has_response.store(true, Ordering::Release);
+    }
+
+    fn watch(
+        &self,
+        stream: BodyStream,
+        at_end: impl FnOnce() + Send + 'static,
+    ) -> BoxStream<'static, Result<Bytes, BodyError>> {
+        let failure = Arc::clone(&self.failure);
+        let has_response = Arc::clone(&self.has_response);
+        let controller = self.controller.clone();
+        let state = Some((stream, at_end));
+        stream::unfold(state, move |state| {
+            let failure = Arc::clone(&failure);
+            let has_response = Arc::clone(&has_response);
+            let controller = controller.clone();
+            async move {
+                let (mut stream, at_end) = state?;
+                match stream.next().await {
+                    Some(Ok(chunk)) => Some((Ok(chunk), Some((stream, at_end)))),
+                    Some(Err(error)) => {
+                        *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+                        if has_response.load(Ordering::Acquire) {
+                            match error {
+                                BodyError::Aborted => controller.abort(None),
+                                _ => controller.terminate(),
+                            }
+                        }
+                        Some((Err(error), None))
+                    }
+                    None => {
+                        at_end();
+                        None
+                    }
+                }
+            }
+        })
+        .boxed()
+    }
+}
+
+fn response(wire: WireResponse, sizes: Arc<BodySizes>) -> Response {
+    let mut response = Response::new();
+    response.status = wire.status;
+    response.status_message = wire.reason.to_vec();
+    response.ip_address_space = wire.remote.map(|remote| IpAddressSpace::of(remote.ip()));
+    for (name, value) in &wire.headers {
+        let value = normalize_header_value(value);
+        // NOTE: the network hands on nothing else; a header list never holds it in any case.
+        if is_header_name(name) && is_header_value(value) {
+            response.header_list.append(name, value);
+        }
+    }
+    let stream = BodyStream::new(wire.body.map(|chunk| chunk.map_err(BodyError::from)).boxed());
+    let stream = handle_content_codings(&response.header_list, stream, sizes);
+    response.body = Some(Body::from_stream(stream.into_boxed(), None, None));
+    response
+}

@@ -1,0 +1,119 @@
+//! Mixed content.
+
+use url::Url;
+
+use super::origin::{Host, is_origin_potentially_trustworthy, is_url_potentially_trustworthy};
+use super::request::{Destination, Initiator, Request};
+use super::response::Response;
+use crate::NetworkError;
+use crate::environment::EnvironmentSettings;
+
+/// <https://w3c.github.io/webappsec-mixed-content/#categorize-settings-object>
+fn prohibits_mixed_content(client: Option<&EnvironmentSettings>) -> bool {
+    let Some(client) = client else { return false };
+    // 1. Its own origin, 2. and those of its ancestors, of which the top one is known.
+    is_origin_potentially_trustworthy(&client.origin)
+        || client.top_level_origin.as_ref().is_some_and(is_origin_potentially_trustworthy)
+}
+
+/// Makes the URL of a picture, sound or film of a secure document secure.
+///
+/// <https://w3c.github.io/webappsec-mixed-content/#upgrade-algorithm>
+pub(crate) fn upgrade_mixed_content(request: &mut Request) {
+    let url = request.current_url();
+    // 1. Anything else stays.
+    let is_address = matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)));
+    let is_upgradeable = match request.destination {
+        Destination::Image => request.initiator != Initiator::ImageSet,
+        Destination::Audio | Destination::Video => true,
+        _ => false,
+    };
+    if is_url_potentially_trustworthy(url)
+        || is_address
+        || !prohibits_mixed_content(request.client.as_deref())
+        || !is_upgradeable
+    {
+        return;
+    }
+    // 2.
+    make_secure(request.current_url_mut());
+}
+
+/// Turns an `http:` URL into the `https:` one.
+pub(crate) fn make_secure(url: &mut Url) {
+    if url.scheme() == "http" {
+        let changed = url.set_scheme("https");
+        debug_assert!(changed.is_ok(), "both are special schemes, between which a URL may change");
+    }
+}
+
+fn is_blocked(request: &Request, url: &Url) -> bool {
+    prohibits_mixed_content(request.client.as_deref())
+        && !is_url_potentially_trustworthy(url)
+        && request.destination != Destination::Document
+}
+
+/// <https://w3c.github.io/webappsec-mixed-content/#should-block-fetch>
+pub(crate) fn check_request(request: &Request) -> Result<(), NetworkError> {
+    let url = request.current_url();
+    if is_blocked(request, url) { Err(NetworkError::MixedContent(shown(url))) } else { Ok(()) }
+}
+
+/// <https://w3c.github.io/webappsec-mixed-content/#should-block-response>
+pub(crate) fn check_response(request: &Request, response: &Response) -> Result<(), NetworkError> {
+    match response.url() {
+        Some(url) if is_blocked(request, url) => Err(NetworkError::MixedContent(shown(url))),
+        _ => Ok(()),
+    }
+}
+
+fn shown(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn request(client: &str, url: &str, destination: Destination) -> Request {
+        let mut request = Request::new(Url::parse(url).unwrap());
+        request.client = Some(Arc::new(EnvironmentSettings::for_url(Url::parse(client).unwrap())));
+        request.destination = destination;
+        request
+    }
+
+    #[test]
+    fn secure_documents_fetch_securely() {
+        let blocked = |client, url| check_request(&request(client, url, Destination::None)).is_err();
+        assert!(blocked("https://a.example/", "http://b.example/"));
+        assert!(!blocked("https://a.example/", "https://b.example/"));
+        assert!(!blocked("https://a.example/", "http://localhost:1/"));
+        assert!(!blocked("http://a.example/", "http://b.example/"));
+        assert!(
+            check_request(&request("https://a.example/", "http://b.example/", Destination::Document)).is_ok()
+        );
+    }
+
+    #[test]
+    fn pictures_are_upgraded_but_not_those_of_addresses() {
+        let upgraded = |url, destination| {
+            let mut request = request("https://a.example/", url, destination);
+            upgrade_mixed_content(&mut request);
+            request.current_url().to_string()
+        };
+        assert_eq!(upgraded("http://b.example/", Destination::Image), "https://b.example/");
+        assert_eq!(upgraded("http://b.example/", Destination::Script), "http://b.example/");
+        assert_eq!(upgraded("http://192.0.2.1/", Destination::Image), "http://192.0.2.1/");
+    }
+
+    #[test]
+    fn a_response_that_came_insecurely_is_blocked_too() {
+        let request = request("https://a.example/", "https://b.example/", Destination::None);
+        let mut response = Response::new();
+        assert!(check_response(&request, &response).is_ok());
+        response.url_list.push(Url::parse("http://b.example/").unwrap());
+        assert!(check_response(&request, &response).is_err());
+    }
+}

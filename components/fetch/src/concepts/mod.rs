@@ -1,0 +1,38 @@
+//! The standard's concepts, a file each.
+
+pub(crate) mod body;
+mod body_tee;
+pub(crate) mod connection;
+pub(crate) mod content_coding;
+pub(crate) mod cookies;
+pub(crate) mod corp;
+pub(crate) mod cors_check;
+pub(crate) mod cors_preflight_cache;
+pub(crate) mod cors_safelisted_request_header;
+pub(crate) mod extract_header_values;
+pub(crate) mod fetch_controller;
+pub(crate) mod fetch_metadata;
+pub(crate) mod fetch_params;
+pub(crate) mod fetch_timing_info;
+mod filtered_response;
+pub(crate) mod header_list;
+pub(crate) mod header_name;
+pub(crate) mod integrity;
+pub(crate) mod ip_address_space;
+pub(crate) mod isomorphic;
+pub(crate) mod keyword;
+mod location_url;
+pub(crate) mod method;
+pub(crate) mod mime_blocking;
+pub(crate) mod mime_type;
+pub(crate) mod mixed_content;
+pub(crate) mod network_partition_key;
+pub(crate) mod nosniff;
+pub(crate) mod origin;
+pub(crate) mod origin_header;
+pub(crate) mod port_blocking;
+pub(crate) mod range;
+pub(crate) mod referrer_policy;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod status;

@@ -1,0 +1,355 @@
+//! What fetching reaches the world through.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use url::Url;
+
+use crate::concepts::body::BodyStream;
+use crate::concepts::connection::Network;
+use crate::concepts::cors_preflight_cache::CorsPreflightCache;
+use crate::concepts::fetch_controller::FetchController;
+use crate::concepts::network_partition_key::NetworkPartitionKey;
+use crate::concepts::request::Request;
+use crate::concepts::response::Response;
+
+/// The seams of the Fetch layer and its own state. Clones share everything; two that were made apart share nothing.
+#[derive(Clone)]
+pub struct Services(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    network: Arc<dyn Network>,
+    cookies: Arc<dyn CookieStore>,
+    policy: Arc<dyn PolicyCheck>,
+    service_workers: Arc<dyn ServiceWorkerHook>,
+    network_state: Arc<dyn NetworkState>,
+    blob_urls: Arc<dyn BlobUrls>,
+    scheme_handlers: HashMap<String, Arc<dyn SchemeHandler>>,
+    user_agent: Vec<u8>,
+    accept_language: Vec<u8>,
+    clock: Arc<dyn Fn() -> Duration + Send + Sync>,
+    cors_preflight_cache: Arc<Mutex<CorsPreflightCache>>,
+}
+
+/// What the cookie store is told about a request.
+///
+/// <https://fetch.spec.whatwg.org/#append-a-request-cookie-header>
+#[derive(Clone, Debug)]
+pub struct CookieRequest {
+    /// The request's current URL.
+    pub url: Url,
+    /// Its network partition key.
+    pub network_partition_key: NetworkPartitionKey,
+    /// Its same-site mode.
+    pub same_site: SameSiteMode,
+    /// Whether cookies with `HttpOnly` take part; always, for a fetch.
+    pub http_api: bool,
+}
+
+/// <https://fetch.spec.whatwg.org/#determine-the-same-site-mode>
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum SameSiteMode {
+    /// All cookies.
+    StrictOrLess,
+    /// All but those with `SameSite=Strict`.
+    LaxOrLess,
+    /// Only those without `SameSite` or with `SameSite=None`.
+    UnsetOrLess,
+}
+
+/// Keeps cookies.
+pub trait CookieStore: Send + Sync + 'static {
+    /// The value of `Cookie` for the request, if there are cookies for it.
+    fn cookie_header(&self, request: &CookieRequest) -> Option<Vec<u8>>;
+    /// Takes the value of one `Set-Cookie`.
+    fn set_cookie(&self, request: &CookieRequest, header_value: &[u8]);
+}
+
+/// What a policy says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyDecision {
+    /// It may go on.
+    Allowed,
+    /// It may not, because of that directive.
+    Blocked(String),
+}
+
+/// Content security policies, and whatever else an embedder forbids. Everything is allowed unless a method says otherwise.
+pub trait PolicyCheck: Send + Sync + 'static {
+    /// Asked before each request goes anywhere, redirected ones included.
+    ///
+    /// <https://w3c.github.io/webappsec-csp/#should-block-request>
+    fn should_block_request(&self, _request: &Request) -> PolicyDecision {
+        PolicyDecision::Allowed
+    }
+    /// Asked once a response is there.
+    ///
+    /// <https://w3c.github.io/webappsec-csp/#should-block-response>
+    fn should_block_response(&self, _request: &Request, _response: &Response) -> PolicyDecision {
+        PolicyDecision::Allowed
+    }
+    /// May turn the request's URL into a secure one.
+    ///
+    /// <https://w3c.github.io/webappsec-upgrade-insecure-requests/#upgrade-request>
+    fn upgrade(&self, _request: &Request) -> Option<Url> {
+        None
+    }
+}
+
+/// Asks a service worker for a response.
+///
+/// <https://w3c.github.io/ServiceWorker/#handle-fetch>
+pub trait ServiceWorkerHook: Send + Sync + 'static {
+    /// The response of the worker that is responsible, or nothing if there is none or it leaves the request to the network.
+    fn handle_fetch(
+        &self,
+        request: Request,
+        controller: FetchController,
+    ) -> BoxFuture<'static, Option<Response>>;
+    /// Whether some worker may be responsible; the request is copied only then.
+    fn may_handle(&self, request: &Request) -> bool;
+}
+
+/// Fetches the URLs of a scheme that the standard does not know.
+pub trait SchemeHandler: Send + Sync + 'static {
+    /// The response, or a network error.
+    fn fetch(&self, request: &Request) -> BoxFuture<'static, Response>;
+}
+
+/// Whether there is a network.
+pub trait NetworkState: Send + Sync + 'static {
+    /// <https://fetch.spec.whatwg.org/#is-offline>
+    fn is_offline(&self) -> bool;
+}
+
+/// The store of object URLs.
+pub trait BlobUrls: Send + Sync + 'static {
+    /// The blob behind the URL, if the request may have it.
+    ///
+    /// <https://w3c.github.io/FileAPI/#blob-url-obtain-object>
+    fn resolve(&self, url: &Url, request: &Request) -> Option<Arc<dyn Blob>>;
+}
+
+/// Bytes that do not change, and their type.
+pub trait Blob: Send + Sync + 'static {
+    /// The number of bytes.
+    fn size(&self) -> u64;
+    /// The type, or nothing.
+    fn content_type(&self) -> &str;
+    /// The bytes of the range, which lies inside.
+    fn read(&self, range: Range<u64>) -> BodyStream;
+}
+
+struct Nothing;
+
+impl CookieStore for Nothing {
+    fn cookie_header(&self, _request: &CookieRequest) -> Option<Vec<u8>> {
+        None
+    }
+    fn set_cookie(&self, _request: &CookieRequest, _header_value: &[u8]) {}
+}
+
+impl PolicyCheck for Nothing {}
+
+impl ServiceWorkerHook for Nothing {
+    fn handle_fetch(
+        &self,
+        _request: Request,
+        _controller: FetchController,
+    ) -> BoxFuture<'static, Option<Response>> {
+        Box::pin(std::future::ready(None))
+    }
+    fn may_handle(&self, _request: &Request) -> bool {
+        false
+    }
+}
+
+impl NetworkState for Nothing {
+    fn is_offline(&self) -> bool {
+        false
+    }
+}
+
+impl BlobUrls for Nothing {
+    fn resolve(&self, _url: &Url, _request: &Request) -> Option<Arc<dyn Blob>> {
+        None
+    }
+}
+
+/// The `User-Agent` where the embedder gives none.
+pub const DEFAULT_USER_AGENT: &str =
+    concat!("Mozilla/5.0 (compatible; Longhaul/", env!("CARGO_PKG_VERSION"), ")");
+
+impl Services {
+    /// Services that reach the network, and otherwise have no cookies, no policies and no workers.
+    pub fn new(network: Arc<dyn Network>) -> Services {
+        let epoch = tokio::time::Instant::now();
+        let nothing = Arc::new(Nothing);
+        Services(Arc::new(Inner {
+            network,
+            cookies: Arc::clone(&nothing) as _,
+            policy: Arc::clone(&nothing) as _,
+            service_workers: Arc::clone(&nothing) as _,
+            network_state: Arc::clone(&nothing) as _,
+            blob_urls: nothing,
+            scheme_handlers: HashMap::new(),
+            user_agent: DEFAULT_USER_AGENT.into(),
+            accept_language: b"en".to_vec(),
+            clock: Arc::new(move || epoch.elapsed()),
+            cors_preflight_cache: Arc::default(),
+        }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Services {
+        let inner = Arc::make_mut(&mut self.0);
+        change(inner);
+        // What was cached through other seams is not for these.
+        inner.cors_preflight_cache = Arc::default();
+        self
+    }
+
+    /// Keeps cookies there.
+    #[must_use]
+    pub fn with_cookies(self, cookies: Arc<dyn CookieStore>) -> Services {
+        self.with(|inner| inner.cookies = cookies)
+    }
+
+    /// Asks that policy.
+    #[must_use]
+    pub fn with_policy(self, policy: Arc<dyn PolicyCheck>) -> Services {
+        self.with(|inner| inner.policy = policy)
+    }
+
+    /// Asks service workers through it.
+    #[must_use]
+    pub fn with_service_workers(self, hook: Arc<dyn ServiceWorkerHook>) -> Services {
+        self.with(|inner| inner.service_workers = hook)
+    }
+
+    /// Learns from it whether there is a network.
+    #[must_use]
+    pub fn with_network_state(self, state: Arc<dyn NetworkState>) -> Services {
+        self.with(|inner| inner.network_state = state)
+    }
+
+    /// Resolves object URLs there.
+    #[must_use]
+    pub fn with_blob_urls(self, blob_urls: Arc<dyn BlobUrls>) -> Services {
+        self.with(|inner| inner.blob_urls = blob_urls)
+    }
+
+    /// Fetches that scheme with the handler. The schemes that the standard fetches itself cannot be replaced.
+    #[must_use]
+    pub fn with_scheme_handler(self, scheme: &str, handler: Arc<dyn SchemeHandler>) -> Services {
+        self.with(|inner| {
+            inner.scheme_handlers.insert(scheme.to_ascii_lowercase(), handler);
+        })
+    }
+
+    /// The `User-Agent` of requests that have none. Bytes that a header value cannot hold are left out.
+    #[must_use]
+    pub fn with_user_agent(self, value: impl AsRef<[u8]>) -> Services {
+        let value = header_value(value.as_ref());
+        self.with(|inner| inner.user_agent = value)
+    }
+
+    /// The `Accept-Language` of requests that have none. Bytes that a header value cannot hold are left out.
+    #[must_use]
+    pub fn with_accept_language(self, value: impl AsRef<[u8]>) -> Services {
+        let value = header_value(value.as_ref());
+        self.with(|inner| inner.accept_language = value)
+    }
+
+    /// Takes monotonic instants from there instead of tokio's clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Fn() -> Duration + Send + Sync>) -> Services {
+        self.with(|inner| inner.clock = clock)
+    }
+
+    pub(crate) fn network(&self) -> &dyn Network {
+        &*self.0.network
+    }
+
+    /// The cookie store.
+    pub fn cookies(&self) -> &dyn CookieStore {
+        &*self.0.cookies
+    }
+
+    pub(crate) fn policy(&self) -> &dyn PolicyCheck {
+        &*self.0.policy
+    }
+
+    pub(crate) fn service_workers(&self) -> &dyn ServiceWorkerHook {
+        &*self.0.service_workers
+    }
+
+    pub(crate) fn blob_urls(&self) -> &dyn BlobUrls {
+        &*self.0.blob_urls
+    }
+
+    pub(crate) fn scheme_handler(&self, scheme: &str) -> Option<&dyn SchemeHandler> {
+        self.0.scheme_handlers.get(scheme).map(|handler| &**handler)
+    }
+
+    /// Whether there is no network.
+    pub fn is_offline(&self) -> bool {
+        self.0.network_state.is_offline()
+    }
+
+    /// The `User-Agent` of requests that have none.
+    pub fn user_agent(&self) -> &[u8] {
+        &self.0.user_agent
+    }
+
+    /// The `Accept-Language` of requests that have none.
+    pub fn accept_language(&self) -> &[u8] {
+        &self.0.accept_language
+    }
+
+    pub(crate) fn cors_preflight_cache(&self) -> MutexGuard<'_, CorsPreflightCache> {
+        self.0.cors_preflight_cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The monotonic instant now.
+    pub fn now(&self) -> Duration {
+        (self.0.clock)()
+    }
+}
+
+fn header_value(bytes: &[u8]) -> Vec<u8> {
+    crate::normalize_header_value(bytes)
+        .iter()
+        .copied()
+        .filter(|byte| !matches!(byte, 0 | b'\r' | b'\n'))
+        .collect()
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Services")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Body, BodyStream, FetchOptions};
+
+    #[test]
+    fn everything_crosses_threads() {
+        fn crosses<T: Send + 'static>() {}
+        fn is_shared<T: Send + Sync + 'static>() {}
+        crosses::<FetchOptions>();
+        is_shared::<(Services, Request, Response, Body, BodyStream, FetchController)>();
+    }
+
+    #[test]
+    fn header_values_from_embedders_are_cleaned() {
+        assert_eq!(header_value(b" a\r\nb\0c "), b"abc");
+    }
+}

@@ -1,0 +1,14 @@
+//! Whole fetches, over a network that answers from a script.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod abort;
+mod body;
+mod cors;
+mod policy;
+mod redirect;
+mod request_headers;
+mod scheme;
+mod service_worker;
+mod standard_tables;
