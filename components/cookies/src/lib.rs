@@ -1,0 +1,26 @@
+//! Cookies as RFC 6265bis keeps them: what a server or a script may set, and what a request carries.
+//!
+//! [`CookieJar`] makes the RFC's checks and keeps what passes them in `cookie_store`s, one pair of them for each site
+//! within each partition. Persistent cookies are kept in a profile, a row each.
+//!
+//! <https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis>
+
+#![forbid(unsafe_code)]
+
+mod cookie_date;
+mod domain;
+mod eviction;
+mod jar;
+mod path;
+mod persistence;
+mod same_site;
+mod set_cookie_string;
+mod site;
+
+use longhaul_storage::TableDefinition;
+
+pub use jar::{CookieApi, CookieJar, JarConfig, Limits, OpenError, Rejection, RetrievalContext};
+pub use same_site::{DefaultSameSite, SameSiteContext};
+
+/// The tables that this crate keeps in a profile.
+pub static TABLES: &[&TableDefinition] = &[&persistence::COOKIES];

@@ -1,0 +1,61 @@
+//! Service worker registrations, their lifecycle, functional events, and CacheStorage.
+//!
+//! [`ServiceWorkers`] holds the registrations of a profile. It fetches scripts through a [`ScriptLoader`] and runs workers
+//! through an [`AgentHost`]; it knows nothing of JavaScript. [`Caches`] holds what scripts keep with `caches`.
+//!
+//! <https://w3c.github.io/ServiceWorker/>
+
+#![forbid(unsafe_code)]
+
+mod activate;
+mod agent_host;
+mod batch_cache_operations;
+mod cache;
+mod cache_error;
+mod cache_storage;
+mod clients;
+mod exception_kind;
+mod functional_event;
+mod install;
+mod job;
+mod persistence;
+mod register;
+mod run_service_worker;
+mod scope_match;
+mod script_resource;
+mod service_worker;
+mod service_worker_registration;
+mod service_workers;
+mod unregister;
+mod update;
+mod worker_scope;
+
+use longhaul_storage::TableDefinition;
+
+pub use agent_host::{
+    AgentHost, DispatchOutcome, FunctionalEvent, StartError, WorkerAgent, WorkerDescription,
+};
+pub use cache::Cache;
+pub use cache_error::CacheError;
+pub use cache_storage::{CacheStorage, Caches, MultiCacheQueryOptions, live_bodies};
+pub use exception_kind::ExceptionKind;
+pub use longhaul_fetch::cache_query::CacheQueryOptions;
+pub use register::{RegisterError, RegistrationOptions};
+pub use script_resource::{
+    LoadError, LoadedScript, MAX_SCRIPT_BYTES, ScriptCache, ScriptKind, ScriptLoader, ScriptRequest,
+    ScriptSource,
+};
+pub use service_worker::{WorkerHandle, WorkerId, WorkerState};
+pub use service_worker_registration::{RegistrationEvent, RegistrationHandle, UpdateViaCache};
+pub use service_workers::{Config, OpenError, ServiceWorkers};
+pub use update::WorkerType;
+pub use worker_scope::WorkerScope;
+
+/// The tables that this crate keeps in a profile.
+pub static TABLES: &[&TableDefinition] = &[
+    &persistence::REGISTRATIONS,
+    &persistence::WORKERS,
+    &persistence::SCRIPTS,
+    &cache_storage::CACHES,
+    &cache_storage::ENTRIES,
+];
