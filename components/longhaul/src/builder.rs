@@ -1,0 +1,259 @@
+//! How a user agent is put together.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use longhaul_background_fetch::{
+    BackgroundFetches, Connectivity, Dependencies, Display, NoDisplay, PermissionState,
+};
+use longhaul_cookies::CookieJar;
+use longhaul_fetch::Services;
+use longhaul_net::{Network, NetworkConfig};
+use longhaul_service_worker::{AgentHost, Caches, ServiceWorkers};
+use longhaul_storage::{Clock, Location, Profile, SystemClock, TableDefinition};
+use tokio::sync::watch;
+
+use crate::cookie_store::Cookies;
+use crate::permissions::Permissions;
+use crate::record_fetcher::FetchLayer;
+use crate::script_loader::FetchLoader;
+use crate::user_agent::{Inner, UserAgent};
+use crate::wire::Wire;
+use crate::worker_host::{NoAgents, Workers};
+
+/// Describes a [`UserAgent`]. Everything has a default; the profile's is memory, which is gone with the user agent.
+pub struct Builder {
+    location: Location,
+    network: NetworkConfig,
+    agent_host: Arc<dyn AgentHost>,
+    permissions: Permissions,
+    display: Arc<dyn Display>,
+    clock: Arc<dyn Clock>,
+    user_agent: Option<String>,
+    accept_language: Option<String>,
+    offline: bool,
+    background_fetch: longhaul_background_fetch::Config,
+    service_worker: longhaul_service_worker::Config,
+}
+
+/// Why a user agent could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The profile cannot be opened.
+    #[error(transparent)]
+    Profile(#[from] longhaul_storage::OpenError),
+    /// The profile was opened and cannot be read.
+    #[error(transparent)]
+    Storage(#[from] longhaul_storage::StorageError),
+    /// The network's configuration is of no use.
+    #[error(transparent)]
+    Network(#[from] longhaul_net::ConfigError),
+    /// The profile's service workers cannot be read.
+    #[error(transparent)]
+    ServiceWorkers(#[from] longhaul_service_worker::OpenError),
+    /// The profile's cookies cannot be read.
+    #[error(transparent)]
+    Cookies(#[from] longhaul_cookies::OpenError),
+    /// The profile's caches cannot be read.
+    #[error(transparent)]
+    Caches(#[from] longhaul_service_worker::CacheError),
+    /// The profile's background fetches cannot be read.
+    #[error(transparent)]
+    BackgroundFetches(#[from] longhaul_background_fetch::OpenError),
+    /// The task that opened the profile did not end; the runtime is shutting down.
+    #[error("the runtime is shutting down")]
+    Runtime,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Builder {
+            location: Location::Memory,
+            network: NetworkConfig::default(),
+            agent_host: Arc::new(NoAgents),
+            permissions: Permissions::default(),
+            display: Arc::new(NoDisplay),
+            clock: Arc::new(SystemClock::new()),
+            user_agent: None,
+            accept_language: None,
+            offline: false,
+            background_fetch: longhaul_background_fetch::Config::default(),
+            service_worker: longhaul_service_worker::Config::default(),
+        }
+    }
+
+    /// Where the profile is kept.
+    pub fn profile(mut self, location: Location) -> Self {
+        self.location = location;
+        self
+    }
+
+    /// How connections are made: roots, resolver, limits, timeouts, the throttle.
+    pub fn network(mut self, config: NetworkConfig) -> Self {
+        self.network = config;
+        self
+    }
+
+    /// Who runs service workers' agents. Without one, events for them stay owed.
+    pub fn agent_host(mut self, host: Arc<dyn AgentHost>) -> Self {
+        self.agent_host = host;
+        self
+    }
+
+    /// Decides about a powerful feature for every origin. [`Permissions`] decides for one.
+    pub fn permission(self, name: &str, state: PermissionState) -> Self {
+        self.permissions.set_default(name, state);
+        self
+    }
+
+    /// Who shows background fetches to the user.
+    pub fn display(mut self, display: Arc<dyn Display>) -> Self {
+        self.display = display;
+        self
+    }
+
+    /// Where time comes from.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The value of `User-Agent`.
+    pub fn user_agent(mut self, value: impl Into<String>) -> Self {
+        self.user_agent = Some(value.into());
+        self
+    }
+
+    /// The value of `Accept-Language`.
+    pub fn accept_language(mut self, value: impl Into<String>) -> Self {
+        self.accept_language = Some(value.into());
+        self
+    }
+
+    /// Whether to begin without a network.
+    pub fn offline(mut self, offline: bool) -> Self {
+        self.offline = offline;
+        self
+    }
+
+    /// What may be chosen about background fetches.
+    pub fn background_fetch_config(mut self, config: longhaul_background_fetch::Config) -> Self {
+        self.background_fetch = config;
+        self
+    }
+
+    /// How long service workers may take and stay.
+    pub fn service_worker_config(mut self, config: longhaul_service_worker::Config) -> Self {
+        self.service_worker = config;
+        self
+    }
+
+    /// Opens the profile and puts everything together. Downloads that an earlier session left unfinished go on at once;
+    /// what is owed to service workers waits for [`UserAgent::start`].
+    ///
+    /// To be called on a tokio runtime with its timers and I/O enabled; the user agent works on it from then on.
+    pub async fn build(self) -> Result<UserAgent, BuildError> {
+        let network = Network::new(self.network)?;
+        let (profile, report) = open_profile(self.location).await?;
+        let caches = Caches::open(profile.clone()).await?;
+        collect_garbage(&profile).await?;
+        let online = watch::Sender::new(!self.offline);
+        let started = watch::Sender::new(false);
+
+        let services = {
+            let clock = self.clock.clone();
+            let cookies = CookieJar::open(&profile, self.clock.clone())?;
+            let mut services = Services::new(Arc::new(Wire::new(network, &self.clock, online.subscribe())))
+                .with_cookies(Arc::new(Cookies(cookies)))
+                .with_clock(Arc::new(move || clock.monotonic()));
+            if let Some(value) = &self.user_agent {
+                services = services.with_user_agent(value);
+            }
+            if let Some(value) = &self.accept_language {
+                services = services.with_accept_language(value);
+            }
+            services
+        };
+
+        let loader = Arc::new(FetchLoader(services.clone()));
+        let service_workers = ServiceWorkers::open_with(
+            profile.clone(),
+            self.clock.clone(),
+            loader,
+            self.agent_host,
+            self.service_worker,
+        )
+        .await?;
+        let background_fetch = BackgroundFetches::open(Dependencies {
+            profile: profile.clone(),
+            clock: self.clock.clone(),
+            seed: RandomState::new().hash_one(Duration::ZERO),
+            fetcher: Arc::new(FetchLayer(services.clone())),
+            workers: Arc::new(Workers {
+                service_workers: service_workers.clone(),
+                started: started.subscribe(),
+            }),
+            permission: Arc::new(self.permissions.clone()),
+            display: self.display,
+            connectivity: if self.offline { Connectivity::Offline } else { Connectivity::Online },
+            runtime: tokio::runtime::Handle::current(),
+            config: self.background_fetch,
+        })
+        .await?;
+        {
+            let background_fetch = background_fetch.clone();
+            service_workers.on_unregister(move |storage_key, scope| {
+                background_fetch.unregistered(&longhaul_background_fetch::RegistrationKey {
+                    storage_key: storage_key.to_owned(),
+                    scope: scope.to_owned(),
+                });
+            });
+        }
+
+        Ok(UserAgent(Arc::new(Inner {
+            profile,
+            findings: report.findings,
+            clock: self.clock,
+            services,
+            permissions: self.permissions,
+            service_workers,
+            caches,
+            background_fetch,
+            online,
+            started,
+        })))
+    }
+}
+
+/// Opens the profile with the tables of every part.
+async fn open_profile(location: Location) -> Result<(Profile, longhaul_storage::OpenReport), BuildError> {
+    let tables: Vec<&'static TableDefinition> =
+        [longhaul_cookies::TABLES, longhaul_service_worker::TABLES, longhaul_background_fetch::TABLES]
+            .concat();
+    let opening = tokio::task::spawn_blocking(move || Profile::open(location, &tables));
+    Ok(opening.await.map_err(|_| BuildError::Runtime)??)
+}
+
+/// Drops the bodies that nobody's row names: what a crash left half-made.
+async fn collect_garbage(profile: &Profile) -> Result<(), BuildError> {
+    let reader = profile.clone();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut live = longhaul_background_fetch::live_bodies(&reader)?;
+        live.extend(longhaul_service_worker::live_bodies(&reader)?);
+        Ok::<_, BuildError>(live)
+    });
+    let live = reading.await.map_err(|_| BuildError::Runtime)??;
+    profile.bodies().collect_garbage(&live).await?;
+    Ok(())
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("location", &self.location)
+            .field("offline", &self.offline)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! The user agent.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use longhaul_background_fetch::BackgroundFetches;
+use longhaul_fetch::{FetchOptions, Request, Response, Services};
+use longhaul_service_worker::{CacheStorage, Caches, ServiceWorkers};
+use longhaul_storage::{Clock, Finding, Profile};
+use tokio::sync::watch;
+
+use crate::builder::Builder;
+use crate::permissions::Permissions;
+
+/// One user agent: a profile, and all that fetches for it. Clones are the same one.
+#[derive(Clone)]
+pub struct UserAgent(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) profile: Profile,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) services: Services,
+    pub(crate) permissions: Permissions,
+    pub(crate) service_workers: ServiceWorkers,
+    pub(crate) caches: Caches,
+    pub(crate) background_fetch: BackgroundFetches,
+    pub(crate) online: watch::Sender<bool>,
+    pub(crate) started: watch::Sender<bool>,
+}
+
+impl UserAgent {
+    /// Begins to describe one.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Lets service workers run: what is owed to them from earlier sessions is delivered, and workers that the last session
+    /// left waiting are activated. To be called once the agent host is able to start agents; until then nothing is lost, it
+    /// waits. A user agent without an agent host need not call it.
+    pub fn start(&self) {
+        self.0.started.send_replace(true);
+        self.0.service_workers.resume();
+    }
+
+    /// Fetches. A failure is a network error response, whose [`reason`](Response::reason) says why.
+    ///
+    /// <https://fetch.spec.whatwg.org/#concept-fetch>
+    pub fn fetch(&self, request: Request, options: FetchOptions) -> BoxFuture<'static, Response> {
+        longhaul_fetch::fetch(&self.0.services, request, options)
+    }
+
+    /// What the Fetch layer stands on.
+    pub fn services(&self) -> &Services {
+        &self.0.services
+    }
+
+    /// The background fetches of the profile.
+    pub fn background_fetch(&self) -> &BackgroundFetches {
+        &self.0.background_fetch
+    }
+
+    /// The service workers of the profile.
+    pub fn service_workers(&self) -> &ServiceWorkers {
+        &self.0.service_workers
+    }
+
+    /// The caches of a storage key.
+    pub fn caches(&self, storage_key: &str) -> CacheStorage {
+        self.0.caches.storage(storage_key)
+    }
+
+    /// What has been decided about powerful features.
+    pub fn permissions(&self) -> &Permissions {
+        &self.0.permissions
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> &Profile {
+        &self.0.profile
+    }
+
+    /// Time, as this user agent reads it.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// What was found damaged when the profile was opened, and what became of it.
+    pub fn findings(&self) -> &[Finding] {
+        &self.0.findings
+    }
+
+    /// Tells whether there is a network. Without one, background fetches wait and other fetches fail unless they go to this
+    /// machine itself.
+    pub fn set_online(&self, online: bool) {
+        self.0.online.send_replace(online);
+        self.0.background_fetch.set_online(online);
+    }
+
+    /// Whether there is a network, as far as was told.
+    pub fn online(&self) -> bool {
+        *self.0.online.borrow()
+    }
+
+    /// [`UserAgent::online`], and each change of it.
+    pub fn observe_online(&self) -> watch::Receiver<bool> {
+        self.0.online.subscribe()
+    }
+
+    /// Ends attempts and agents, and closes the profile. What is unfinished goes on when the profile is opened again.
+    pub async fn shutdown(&self) {
+        self.0.background_fetch.shutdown().await;
+        self.0.service_workers.stop_all().await;
+        self.0.profile.close();
+    }
+}
+
+impl std::fmt::Debug for UserAgent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserAgent").field("profile", &self.0.profile.directory()).finish_non_exhaustive()
+    }
+}

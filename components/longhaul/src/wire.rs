@@ -1,0 +1,203 @@
+//! The wire: `fetch`'s trait on one side, `net` on the other. Neither knows the other.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use longhaul_fetch::{
+    BodyError, ConnectionFailure, ConnectionKey, ConnectionScheme, ConnectionTiming, HttpVersion,
+    NetworkError, TlsFailure, WireBody, WireRequest, WireResponse,
+};
+use longhaul_net::{BodyAbort, Error, PoolKey, RequestBody, Scheme, TlsError};
+use longhaul_storage::Clock;
+use tokio::sync::watch;
+use url::Host;
+
+/// [`longhaul_fetch::Network`] by [`longhaul_net::Network`].
+pub(crate) struct Wire {
+    network: longhaul_net::Network,
+    /// One moment by `net`'s clock and by ours, between which times are converted.
+    anchor: (Instant, Duration),
+    online: watch::Receiver<bool>,
+}
+
+impl Wire {
+    pub(crate) fn new(
+        network: longhaul_net::Network,
+        clock: &Arc<dyn Clock>,
+        online: watch::Receiver<bool>,
+    ) -> Self {
+        Wire { network, anchor: (Instant::now(), clock.monotonic()), online }
+    }
+}
+
+/// Whether a URL leads to this machine itself, which can be reached without a network.
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        None => false,
+    }
+}
+
+impl longhaul_fetch::Network for Wire {
+    fn send(
+        &self,
+        request: WireRequest,
+        key: ConnectionKey,
+    ) -> BoxFuture<'static, Result<WireResponse, NetworkError>> {
+        if !*self.online.borrow() && !is_loopback(&request.url) {
+            return futures::future::ready(Err(NetworkError::Offline)).boxed();
+        }
+        let sending = self.network.send(net_request(request), pool_key(key));
+        let anchor = self.anchor;
+        async move {
+            let response = sending.await.map_err(network_error)?;
+            Ok(WireResponse {
+                status: response.status,
+                version: match response.version {
+                    longhaul_net::Version::Http10 => HttpVersion::Http10,
+                    longhaul_net::Version::Http2 => HttpVersion::Http2,
+                    _ => HttpVersion::Http11,
+                },
+                timing: connection_timing(&response.timing, anchor),
+                reason: response.reason,
+                headers: response.headers,
+                body: response.body.map_err(network_error).boxed(),
+                remote: Some(response.remote),
+            })
+        }
+        .boxed()
+    }
+}
+
+fn pool_key(key: ConnectionKey) -> PoolKey {
+    let scheme = match key.scheme {
+        ConnectionScheme::Http => Scheme::Http,
+        ConnectionScheme::Https => Scheme::Https,
+    };
+    let mut pool_key = PoolKey::new(key.network_partition_key, scheme, key.host, key.port);
+    pool_key.credentials = key.credentials;
+    pool_key
+}
+
+fn net_request(request: WireRequest) -> longhaul_net::Request {
+    let mut out = longhaul_net::Request::new(request.method, request.authority, request.target);
+    out.headers = request.headers;
+    out.body = match request.body {
+        WireBody::Empty => RequestBody::Empty,
+        WireBody::Bytes(bytes) => RequestBody::Bytes(bytes),
+        WireBody::Stream { stream, length } => {
+            let stream = stream.map_err(|error| match error {
+                BodyError::Aborted => BodyAbort::Aborted,
+                other => BodyAbort::Source(other.to_string()),
+            });
+            RequestBody::Stream { stream: stream.boxed(), length }
+        }
+    };
+    out.on_body_chunk = request.on_body_chunk;
+    out.on_informational = request.on_informational;
+    out
+}
+
+fn connection_timing(
+    timing: &longhaul_net::Timing,
+    (instant, monotonic): (Instant, Duration),
+) -> ConnectionTiming {
+    // Both clocks tick alike; a moment before the anchor is one that belongs to a connection older than this user agent.
+    let at = |moment: Instant| match moment.checked_duration_since(instant) {
+        Some(after) => monotonic + after,
+        None => monotonic.saturating_sub(instant.duration_since(moment)),
+    };
+    let mut out = ConnectionTiming {
+        alpn_negotiated_protocol: timing.protocol.alpn_id().to_owned(),
+        ..ConnectionTiming::default()
+    };
+    if let Some(lookup) = timing.domain_lookup {
+        out.domain_lookup_start_time = at(lookup.start);
+        out.domain_lookup_end_time = at(lookup.end);
+    }
+    if let Some(connect) = timing.connect {
+        out.connection_start_time = at(connect.start);
+        out.connection_end_time = at(connect.end);
+    }
+    if let Some(secure) = timing.secure_connect {
+        out.secure_connection_start_time = at(secure.start);
+    }
+    out
+}
+
+fn network_error(error: Error) -> NetworkError {
+    let request_may_have_been_sent = error.request_may_have_been_sent();
+    let failure = match error {
+        Error::Tls(error) => return NetworkError::Tls(tls_failure(error)),
+        Error::Truncated { expected: Some(expected), received } => {
+            return NetworkError::BodyTruncated { expected, received };
+        }
+        Error::RequestBody(BodyAbort::Aborted) => {
+            return NetworkError::RequestBody(Box::new(BodyError::Aborted));
+        }
+        Error::RequestBody(fault) => {
+            return NetworkError::RequestBody(Box::new(BodyError::Source(fault.to_string())));
+        }
+        Error::UnknownHost => ConnectionFailure::UnknownHost,
+        Error::ResolverTryAgain => ConnectionFailure::ResolverTryAgain,
+        Error::Refused => ConnectionFailure::Refused,
+        Error::Unreachable => ConnectionFailure::Unreachable,
+        Error::ConnectTimeout | Error::ResponseTimeout | Error::BodyTimeout => ConnectionFailure::Timeout,
+        // A body whose length nobody announced and whose end nobody said was cut off.
+        Error::Reset { .. }
+        | Error::ClosedBeforeResponse { .. }
+        | Error::Truncated { expected: None, .. } => ConnectionFailure::Reset,
+        Error::Protocol(fault) => ConnectionFailure::Protocol(fault.to_string()),
+        fault @ (Error::Unrepresentable { .. } | Error::UnrepresentableRequestLine(_)) => {
+            ConnectionFailure::Protocol(fault.to_string())
+        }
+        other => ConnectionFailure::Other(other.to_string()),
+    };
+    NetworkError::Connection { failure, request_may_have_been_sent }
+}
+
+fn tls_failure(error: TlsError) -> TlsFailure {
+    match error {
+        TlsError::Expired | TlsError::NotYetValid => TlsFailure::Expired,
+        TlsError::WrongHost => TlsFailure::WrongHost,
+        TlsError::UnknownIssuer => TlsFailure::UnknownIssuer,
+        TlsError::Revoked => TlsFailure::Revoked,
+        other => TlsFailure::Other(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use longhaul_net::Sent;
+
+    use super::*;
+
+    #[test]
+    fn whether_the_request_left_is_kept() {
+        for sent in [Sent::No, Sent::Possibly] {
+            let error = network_error(Error::Reset { sent });
+            assert_eq!(error.request_may_have_been_sent(), sent == Sent::Possibly, "{error}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_there_without_a_network() {
+        for (text, loopback) in [
+            ("http://localhost:8000/", true),
+            ("http://a.localhost./", true),
+            ("http://127.9.9.9/", true),
+            ("http://[::1]/", true),
+            ("http://localhost.example/", false),
+            ("http://10.0.0.1/", false),
+        ] {
+            assert_eq!(is_loopback(&text.parse().unwrap()), loopback, "{text}");
+        }
+    }
+}
