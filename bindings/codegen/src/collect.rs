@@ -1,0 +1,481 @@
+//! Parsing, and putting partials and mixins where they belong. Types stay as the parser gives them.
+
+use std::collections::BTreeMap;
+
+use weedle::{
+    Definition, Definitions, Parse,
+    argument::ArgumentList,
+    attribute::{ExtendedAttribute, ExtendedAttributeList, IdentifierOrString},
+    dictionary::DictionaryMember,
+    interface::{
+        InterfaceMember, OperationInterfaceMember, StringifierOrInheritOrStatic, StringifierOrStatic,
+    },
+    mixin::MixinMember,
+    namespace::NamespaceMember,
+    types::{AttributedType, ReturnType, Type},
+};
+
+use crate::{Error, model::Kind};
+
+/// What the parser does not know yet is written the way it does.
+pub(crate) fn prepare(text: &str) -> String {
+    text.replace("async_iterable<", "async iterable<")
+}
+
+/// An extended attribute: its name and what it was given.
+#[derive(Clone, Debug)]
+pub(crate) struct Attr<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) values: Vec<&'a str>,
+}
+
+pub(crate) type Attrs<'a> = Vec<Attr<'a>>;
+
+/// The extended attributes of a list.
+pub(crate) fn attrs<'a>(list: Option<&ExtendedAttributeList<'a>>) -> Attrs<'a> {
+    let Some(list) = list else { return Vec::new() };
+    let attr = |attribute: &ExtendedAttribute<'a>| match attribute {
+        ExtendedAttribute::ArgList(found) => Attr { name: found.identifier.0, values: Vec::new() },
+        ExtendedAttribute::NamedArgList(found) => {
+            Attr { name: found.lhs_identifier.0, values: vec![found.rhs_identifier.0] }
+        }
+        ExtendedAttribute::IdentList(found) => Attr {
+            name: found.identifier.0,
+            values: found.list.body.list.iter().map(|value| value.0).collect(),
+        },
+        ExtendedAttribute::Ident(found) => {
+            let value = match found.rhs {
+                IdentifierOrString::Identifier(value) => value.0,
+                IdentifierOrString::String(value) => value.0,
+            };
+            Attr { name: found.lhs_identifier.0, values: vec![value] }
+        }
+        ExtendedAttribute::Wildcard(found) => Attr { name: found.lhs_identifier.0, values: vec!["*"] },
+        ExtendedAttribute::NoArgs(found) => Attr { name: found.0.0, values: Vec::new() },
+    };
+    list.body.list.iter().map(attr).collect()
+}
+
+/// Looks an extended attribute up.
+pub(crate) fn attr<'b, 'a>(attrs: &'b Attrs<'a>, name: &str) -> Option<&'b Attr<'a>> {
+    attrs.iter().find(|attr| attr.name == name)
+}
+
+/// Whether an extended attribute is there.
+pub(crate) fn has(attrs: &Attrs<'_>, name: &str) -> bool {
+    attr(attrs, name).is_some()
+}
+
+/// Every definition, by name, not yet resolved.
+#[derive(Debug, Default)]
+pub(crate) struct Collected<'a> {
+    pub(crate) interfaces: BTreeMap<&'a str, RawInterface<'a>>,
+    pub(crate) dictionaries: BTreeMap<&'a str, RawDictionary<'a>>,
+    pub(crate) enumerations: BTreeMap<&'a str, Vec<&'a str>>,
+    pub(crate) callbacks: BTreeMap<&'a str, RawCallback<'a>>,
+    pub(crate) typedefs: BTreeMap<&'a str, RawTypedef<'a>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct RawInterface<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) attrs: Attrs<'a>,
+    pub(crate) parent: Option<&'a str>,
+    pub(crate) members: Vec<RawMember<'a>>,
+}
+
+/// A member, with the extended attributes of the partial or mixin it came in.
+#[derive(Clone, Debug)]
+pub(crate) struct RawMember<'a> {
+    pub(crate) container: Attrs<'a>,
+    pub(crate) attrs: Attrs<'a>,
+    pub(crate) part: RawPart<'a>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum RawPart<'a> {
+    Constant {
+        name: &'a str,
+        value: weedle::literal::ConstValue<'a>,
+    },
+    Attribute {
+        name: &'a str,
+        r#type: AttributedType<'a>,
+        readonly: bool,
+        is_static: bool,
+        stringifier: bool,
+    },
+    Constructor {
+        arguments: ArgumentList<'a>,
+    },
+    Operation {
+        name: &'a str,
+        returns: ReturnType<'a>,
+        arguments: ArgumentList<'a>,
+        is_static: bool,
+        stringifier: bool,
+    },
+    Iterable {
+        kind: &'static str,
+        key: Option<AttributedType<'a>>,
+        value: AttributedType<'a>,
+    },
+    Stringifier,
+    Unsupported(&'static str),
+}
+
+#[derive(Debug)]
+pub(crate) struct RawDictionary<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) parent: Option<&'a str>,
+    pub(crate) members: Vec<DictionaryMember<'a>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct RawCallback<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) attrs: Attrs<'a>,
+    pub(crate) returns: ReturnType<'a>,
+    pub(crate) arguments: ArgumentList<'a>,
+}
+
+#[derive(Debug)]
+pub(crate) struct RawTypedef<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) attrs: Attrs<'a>,
+    pub(crate) r#type: Type<'a>,
+}
+
+struct Mixin<'a> {
+    members: Vec<RawMember<'a>>,
+}
+
+fn parse<'a>(file: &'a str, text: &'a str) -> Result<Definitions<'a>, Error> {
+    let syntax = |rest: &str| {
+        let rest = rest.trim_start();
+        let line = text[..text.len() - rest.len()].lines().count() + 1;
+        Error::Syntax { file: file.to_owned(), line, near: rest.chars().take(60).collect() }
+    };
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    match Definitions::parse(text) {
+        Ok((rest, definitions)) if rest.trim().is_empty() => Ok(definitions),
+        Ok((rest, _)) => Err(syntax(rest)),
+        Err(_) => Err(syntax(text)),
+    }
+}
+
+/// Parses every text and merges partials and mixins.
+pub(crate) fn collect<'a>(texts: &'a [(&'a str, String)]) -> Result<Collected<'a>, Error> {
+    let mut collected = Collected::default();
+    let mut mixins: BTreeMap<&str, Mixin<'_>> = BTreeMap::new();
+    let mut partials = Vec::new();
+    let mut includes = Vec::new();
+    for (file, text) in texts {
+        for definition in parse(file, text)? {
+            if let Some(name) = defined_name(&definition)
+                && (collected.defines(name) || mixins.contains_key(name))
+            {
+                return Err(Error::Duplicate { file: (*file).to_owned(), definition: name.to_owned() });
+            }
+            match definition {
+                Definition::InterfaceMixin(found) => {
+                    let container = attrs(found.attributes.as_ref());
+                    let members = found
+                        .members
+                        .body
+                        .into_iter()
+                        .map(|member| mixin_member(member, &container))
+                        .collect();
+                    mixins.insert(found.identifier.0, Mixin { members });
+                }
+                Definition::IncludesStatement(found) => {
+                    includes.push((*file, found.lhs_identifier.0, found.rhs_identifier.0));
+                }
+                Definition::PartialInterface(_)
+                | Definition::PartialInterfaceMixin(_)
+                | Definition::PartialNamespace(_)
+                | Definition::PartialDictionary(_) => partials.push((*file, definition)),
+                other => collected.add(file, other)?,
+            }
+        }
+    }
+    for (file, partial) in partials {
+        let undefined = |name: &str| Error::Undefined {
+            file: file.to_owned(),
+            definition: format!("partial {name}"),
+            name: name.to_owned(),
+        };
+        match partial {
+            Definition::PartialInterface(found) => {
+                let container = attrs(found.attributes.as_ref());
+                let name = found.identifier.0;
+                let interface = collected.interfaces.get_mut(name).ok_or_else(|| undefined(name))?;
+                interface.members.extend(
+                    found.members.body.into_iter().map(|member| interface_member(member, &container)),
+                );
+            }
+            Definition::PartialInterfaceMixin(found) => {
+                let container = attrs(found.attributes.as_ref());
+                let name = found.identifier.0;
+                let mixin = mixins.get_mut(name).ok_or_else(|| undefined(name))?;
+                mixin
+                    .members
+                    .extend(found.members.body.into_iter().map(|member| mixin_member(member, &container)));
+            }
+            Definition::PartialNamespace(found) => {
+                let container = attrs(found.attributes.as_ref());
+                let name = found.identifier.0;
+                let interface = collected.interfaces.get_mut(name).ok_or_else(|| undefined(name))?;
+                interface.members.extend(
+                    found.members.body.into_iter().map(|member| namespace_member(member, &container)),
+                );
+            }
+            Definition::PartialDictionary(found) => {
+                let name = found.identifier.0;
+                let dictionary = collected.dictionaries.get_mut(name).ok_or_else(|| undefined(name))?;
+                dictionary.members.extend(found.members.body);
+            }
+            _ => unreachable!("only partials were put aside"),
+        }
+    }
+    for (file, interface, mixin) in includes {
+        let undefined = |name: &str| Error::Undefined {
+            file: file.to_owned(),
+            definition: format!("{interface} includes {mixin}"),
+            name: name.to_owned(),
+        };
+        let members = mixins.get(mixin).ok_or_else(|| undefined(mixin))?.members.clone();
+        collected.interfaces.get_mut(interface).ok_or_else(|| undefined(interface))?.members.extend(members);
+    }
+    Ok(collected)
+}
+
+fn defined_name<'a>(definition: &Definition<'a>) -> Option<&'a str> {
+    Some(match definition {
+        Definition::Callback(found) => found.identifier.0,
+        Definition::CallbackInterface(found) => found.identifier.0,
+        Definition::Interface(found) => found.identifier.0,
+        Definition::InterfaceMixin(found) => found.identifier.0,
+        Definition::Namespace(found) => found.identifier.0,
+        Definition::Dictionary(found) => found.identifier.0,
+        Definition::Enum(found) => found.identifier.0,
+        Definition::Typedef(found) => found.identifier.0,
+        _ => return None,
+    })
+}
+
+impl<'a> Collected<'a> {
+    fn defines(&self, name: &str) -> bool {
+        self.interfaces.contains_key(name)
+            || self.dictionaries.contains_key(name)
+            || self.enumerations.contains_key(name)
+            || self.callbacks.contains_key(name)
+            || self.typedefs.contains_key(name)
+    }
+
+    fn add(&mut self, file: &'a str, definition: Definition<'a>) -> Result<(), Error> {
+        match definition {
+            Definition::Interface(found) => {
+                let members = found
+                    .members
+                    .body
+                    .into_iter()
+                    .map(|member| interface_member(member, &Vec::new()))
+                    .collect();
+                let parent = found.inheritance.map(|inheritance| inheritance.identifier.0);
+                let attrs = attrs(found.attributes.as_ref());
+                let interface = RawInterface { file, kind: Kind::Interface, attrs, parent, members };
+                self.interfaces.insert(found.identifier.0, interface);
+            }
+            Definition::CallbackInterface(found) => {
+                let members = found
+                    .members
+                    .body
+                    .into_iter()
+                    .map(|member| interface_member(member, &Vec::new()))
+                    .collect();
+                let attrs = attrs(found.attributes.as_ref());
+                let interface =
+                    RawInterface { file, kind: Kind::CallbackInterface, attrs, parent: None, members };
+                self.interfaces.insert(found.identifier.0, interface);
+            }
+            Definition::Namespace(found) => {
+                let members = found
+                    .members
+                    .body
+                    .into_iter()
+                    .map(|member| namespace_member(member, &Vec::new()))
+                    .collect();
+                let attrs = attrs(found.attributes.as_ref());
+                let interface = RawInterface { file, kind: Kind::Namespace, attrs, parent: None, members };
+                self.interfaces.insert(found.identifier.0, interface);
+            }
+            Definition::Dictionary(found) => {
+                let parent = found.inheritance.map(|inheritance| inheritance.identifier.0);
+                let dictionary = RawDictionary { file, parent, members: found.members.body };
+                self.dictionaries.insert(found.identifier.0, dictionary);
+            }
+            Definition::Enum(found) => {
+                let values = found.values.body.list.iter().map(|value| value.0).collect();
+                self.enumerations.insert(found.identifier.0, values);
+            }
+            Definition::Typedef(found) => {
+                let mut all = attrs(found.attributes.as_ref());
+                all.extend(attrs(found.type_.attributes.as_ref()));
+                let typedef = RawTypedef { file, attrs: all, r#type: found.type_.type_ };
+                self.typedefs.insert(found.identifier.0, typedef);
+            }
+            Definition::Callback(found) => {
+                let attrs = attrs(found.attributes.as_ref());
+                let callback =
+                    RawCallback { file, attrs, returns: found.return_type, arguments: found.arguments.body };
+                self.callbacks.insert(found.identifier.0, callback);
+            }
+            Definition::Implements(found) => {
+                return Err(Error::Unsupported {
+                    file: file.to_owned(),
+                    definition: found.lhs_identifier.0.to_owned(),
+                    feature: "implements".to_owned(),
+                });
+            }
+            _ => unreachable!("partials, mixins and includes are handled by the caller"),
+        }
+        Ok(())
+    }
+}
+
+fn interface_member<'a>(member: InterfaceMember<'a>, container: &Attrs<'a>) -> RawMember<'a> {
+    let (list, part) = match member {
+        InterfaceMember::Const(found) => {
+            (found.attributes, RawPart::Constant { name: found.identifier.0, value: found.const_value })
+        }
+        InterfaceMember::Attribute(found) => {
+            let part = RawPart::Attribute {
+                name: found.identifier.0,
+                r#type: found.type_,
+                readonly: found.readonly.is_some(),
+                is_static: matches!(found.modifier, Some(StringifierOrInheritOrStatic::Static(_))),
+                stringifier: matches!(found.modifier, Some(StringifierOrInheritOrStatic::Stringifier(_))),
+            };
+            (found.attributes, part)
+        }
+        InterfaceMember::Constructor(found) => {
+            (found.attributes, RawPart::Constructor { arguments: found.args.body })
+        }
+        InterfaceMember::Operation(found) => operation(found),
+        // FIXME: value iterators, which come with indexed properties.
+        InterfaceMember::Iterable(weedle::interface::IterableInterfaceMember::Single(found)) => {
+            (found.attributes, RawPart::Unsupported("a value iterator"))
+        }
+        InterfaceMember::Iterable(weedle::interface::IterableInterfaceMember::Double(found)) => {
+            let (key, _, value) = found.generics.body;
+            (found.attributes, RawPart::Iterable { kind: "Pairs", key: Some(key), value })
+        }
+        InterfaceMember::AsyncIterable(weedle::interface::AsyncIterableInterfaceMember::Single(found)) => {
+            (found.attributes, RawPart::Iterable { kind: "Async", key: None, value: found.generics.body })
+        }
+        InterfaceMember::AsyncIterable(weedle::interface::AsyncIterableInterfaceMember::Double(found)) => {
+            let (key, _, value) = found.generics.body;
+            (found.attributes, RawPart::Iterable { kind: "Async", key: Some(key), value })
+        }
+        InterfaceMember::Maplike(found) if found.readonly.is_some() => {
+            let (key, _, value) = found.generics.body;
+            (found.attributes, RawPart::Iterable { kind: "ReadonlyMaplike", key: Some(key), value })
+        }
+        InterfaceMember::Setlike(found) if found.readonly.is_some() => (
+            found.attributes,
+            RawPart::Iterable { kind: "ReadonlySetlike", key: None, value: found.generics.body },
+        ),
+        InterfaceMember::Maplike(found) => (found.attributes, RawPart::Unsupported("a writable maplike")),
+        InterfaceMember::Setlike(found) => (found.attributes, RawPart::Unsupported("a writable setlike")),
+        InterfaceMember::Stringifier(found) => (found.attributes, RawPart::Stringifier),
+    };
+    RawMember { container: container.clone(), attrs: attrs(list.as_ref()), part }
+}
+
+fn operation<'a>(found: OperationInterfaceMember<'a>) -> (Option<ExtendedAttributeList<'a>>, RawPart<'a>) {
+    let stringifier = matches!(found.modifier, Some(StringifierOrStatic::Stringifier(_)));
+    let part = match found.identifier {
+        _ if found.special.is_some() => RawPart::Unsupported("a special operation"),
+        None if stringifier => RawPart::Stringifier,
+        None => RawPart::Unsupported("an operation without a name"),
+        Some(identifier) => RawPart::Operation {
+            name: identifier.0,
+            returns: found.return_type,
+            arguments: found.args.body,
+            is_static: matches!(found.modifier, Some(StringifierOrStatic::Static(_))),
+            stringifier,
+        },
+    };
+    (found.attributes, part)
+}
+
+fn mixin_member<'a>(member: MixinMember<'a>, container: &Attrs<'a>) -> RawMember<'a> {
+    let (list, part) = match member {
+        MixinMember::Const(found) => {
+            (found.attributes, RawPart::Constant { name: found.identifier.0, value: found.const_value })
+        }
+        MixinMember::Operation(found) => {
+            let stringifier = found.stringifier.is_some();
+            let part = match found.identifier {
+                None if stringifier => RawPart::Stringifier,
+                None => RawPart::Unsupported("an operation without a name"),
+                Some(identifier) => RawPart::Operation {
+                    name: identifier.0,
+                    returns: found.return_type,
+                    arguments: found.args.body,
+                    is_static: false,
+                    stringifier,
+                },
+            };
+            (found.attributes, part)
+        }
+        MixinMember::Attribute(found) => {
+            let part = RawPart::Attribute {
+                name: found.identifier.0,
+                r#type: found.type_,
+                readonly: found.readonly.is_some(),
+                is_static: false,
+                stringifier: found.stringifier.is_some(),
+            };
+            (found.attributes, part)
+        }
+        MixinMember::Stringifier(found) => (found.attributes, RawPart::Stringifier),
+    };
+    RawMember { container: container.clone(), attrs: attrs(list.as_ref()), part }
+}
+
+fn namespace_member<'a>(member: NamespaceMember<'a>, container: &Attrs<'a>) -> RawMember<'a> {
+    let (list, part) = match member {
+        NamespaceMember::Const(found) => {
+            (found.attributes, RawPart::Constant { name: found.identifier.0, value: found.const_value })
+        }
+        NamespaceMember::Operation(found) => {
+            let part = match found.identifier {
+                None => RawPart::Unsupported("an operation without a name"),
+                Some(identifier) => RawPart::Operation {
+                    name: identifier.0,
+                    returns: found.return_type,
+                    arguments: found.args.body,
+                    is_static: true,
+                    stringifier: false,
+                },
+            };
+            (found.attributes, part)
+        }
+        NamespaceMember::Attribute(found) => {
+            let part = RawPart::Attribute {
+                name: found.identifier.0,
+                r#type: found.type_,
+                readonly: true,
+                is_static: true,
+                stringifier: false,
+            };
+            (found.attributes, part)
+        }
+    };
+    RawMember { container: container.clone(), attrs: attrs(list.as_ref()), part }
+}

@@ -1,0 +1,33 @@
+//! The engine-neutral types of the façade. Nothing in here knows a JavaScript engine, and nothing in here knows an
+//! interface by name.
+//!
+//! <https://webidl.spec.whatwg.org/>
+
+mod binding;
+mod convert;
+mod descriptor;
+mod exception;
+mod held;
+mod object;
+mod promise;
+mod realm;
+mod string;
+mod types;
+mod value;
+
+pub use binding::{Construct, Hook, Implementation, InterfaceBinding, InvokeStatic, SelfHostedCore};
+pub use convert::{Arguments, FromIdl, IntoIdl, no_such_member};
+pub use descriptor::{
+    ArgumentDescriptor, AttributeDescriptor, CallbackDescriptor, Condition, ConstantDescriptor,
+    ConstantValue, DefaultValue, DictionaryDescriptor, DictionaryMemberDescriptor, EnumerationDescriptor,
+    Exposure, ExposureSet, InterfaceDescriptor, InterfaceKind, IterableDescriptor, IterableKind,
+    OperationDescriptor, Overload, Stringifier,
+};
+pub use exception::{DOM_EXCEPTION_CODES, Exception, dom_exception_code};
+pub use held::{Held, ReleaseQueue};
+pub use object::{MemberId, MemberPart, ObjectRef, PlatformObject};
+pub use promise::{PromiseFuture, PromiseOf};
+pub use realm::{AgentHandle, Realm, RealmId, Resolver, Task, TaskSource};
+pub use string::{ByteString, DomString};
+pub use types::{BufferKind, BufferKinds, IdlType, IntegerConversion, IntegerType};
+pub use value::{Buffer, Dictionary, InRealm, Record, Value};

@@ -1,0 +1,76 @@
+//! <https://webidl.spec.whatwg.org/#dfn-platform-object>
+
+use std::{any::Any, fmt, sync::Arc};
+
+use super::{Exception, InterfaceDescriptor, Realm, Value};
+
+/// A shared platform object. Two references are the same object when they point to the same allocation; each realm shows one
+/// wrapper for it.
+pub type ObjectRef = Arc<dyn PlatformObject>;
+
+/// The Rust object behind a wrapper of a native interface.
+///
+/// `longhaul_idl::platform_object!` writes the implementation.
+pub trait PlatformObject: Any + Send + Sync + 'static {
+    /// The most derived interface this object implements.
+    fn interface(&self) -> &'static InterfaceDescriptor;
+
+    /// Runs a member with arguments that are already converted. Generated glue does it.
+    ///
+    /// # Errors
+    /// What the member throws.
+    fn invoke(
+        self: Arc<Self>,
+        realm: &dyn Realm,
+        member: MemberId,
+        args: Vec<Value>,
+    ) -> Result<Value, Exception>;
+}
+
+impl dyn PlatformObject {
+    /// This object as its Rust type.
+    pub fn downcast<T: PlatformObject>(self: &Arc<Self>) -> Option<Arc<T>> {
+        let any: Arc<dyn Any + Send + Sync> = Arc::<Self>::clone(self);
+        any.downcast().ok()
+    }
+
+    /// Whether this object implements the interface, itself or by inheritance.
+    pub fn implements(&self, interface: &InterfaceDescriptor) -> bool {
+        self.interface().inherits(interface)
+    }
+}
+
+impl fmt::Debug for dyn PlatformObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]", self.interface().name)
+    }
+}
+
+/// Which member of which interface.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberId {
+    /// The interface that declares the member.
+    pub interface: &'static InterfaceDescriptor,
+    /// The member.
+    pub part: MemberPart,
+}
+
+/// A member of an interface, by its place in the descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberPart {
+    /// The getter of `attributes[n]`.
+    Get(usize),
+    /// The setter of `attributes[n]`.
+    Set(usize),
+    /// An overload of `operations[n]`.
+    Call {
+        /// Which operation.
+        operation: usize,
+        /// Which of its overloads.
+        overload: usize,
+    },
+    /// The stringifier, where it is not an attribute or a named operation.
+    Stringify,
+    /// The value pairs to iterate over, as a sequence of two-item sequences.
+    Pairs,
+}

@@ -1,0 +1,39 @@
+// File API: https://w3c.github.io/FileAPI/
+
+[Exposed=(Window,Worker), Serializable]
+interface Blob {
+  constructor(optional sequence<BlobPart> blobParts, optional BlobPropertyBag options = {});
+
+  readonly attribute unsigned long long size;
+  readonly attribute DOMString type;
+
+  Blob slice(optional [Clamp] long long start, optional [Clamp] long long end, optional DOMString contentType);
+
+  // FIXME: not yet: [NewObject] ReadableStream stream();
+  // FIXME: not yet: [NewObject] ReadableStream textStream();
+  [NewObject] Promise<USVString> text();
+  [NewObject] Promise<ArrayBuffer> arrayBuffer();
+  [NewObject] Promise<Uint8Array> bytes();
+};
+
+enum EndingType { "transparent", "native" };
+
+dictionary BlobPropertyBag {
+  DOMString type = "";
+  EndingType endings = "transparent";
+};
+
+typedef (BufferSource or Blob or USVString) BlobPart;
+
+[Exposed=(Window,Worker), Serializable]
+interface File : Blob {
+  constructor(sequence<BlobPart> fileBits, USVString fileName, optional FilePropertyBag options = {});
+  readonly attribute DOMString name;
+  readonly attribute long long lastModified;
+};
+
+dictionary FilePropertyBag : BlobPropertyBag {
+  long long lastModified;
+};
+
+// FIXME: not yet: interfaces FileList, FileReader, FileReaderSync; URL.createObjectURL(), URL.revokeObjectURL()

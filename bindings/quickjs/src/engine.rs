@@ -1,0 +1,409 @@
+//! The engine of one agent: its runtime, its realms, tasks and microtask checkpoints.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    fmt,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use longhaul_idl::{
+    core_bindings,
+    runtime::{
+        AgentHandle, Exposure, InterfaceBinding, ObjectRef, RealmId, ReleaseQueue, SelfHostedCore, Task,
+        TaskSource, Value,
+    },
+};
+use rquickjs::{Context, Ctx, Module, Persistent, Runtime, Value as JsValue, promise::PromiseState};
+
+use crate::{
+    modules::{ModuleLoader, Modules},
+    promises::{self, Rejection},
+    realm::{RealmState, Roots, Scope},
+    script_error::{ScriptError, ScriptErrorKind},
+};
+
+/// What an engine may use. `None` is no limit of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineLimits {
+    /// Bytes of the engine's heap; past it scripts get an `InternalError`.
+    pub memory: Option<usize>,
+    /// Bytes of the thread's stack that scripts may use. It must be well below the thread's own size.
+    pub stack: Option<usize>,
+}
+
+impl Default for EngineLimits {
+    fn default() -> Self {
+        Self { memory: Some(512 << 20), stack: Some(512 << 10) }
+    }
+}
+
+/// An engine could not be made.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the JavaScript engine could not be made: {0}")]
+pub struct EngineError(String);
+
+/// Ends the running script of an engine, and every later one, from any thread.
+#[derive(Clone, Debug)]
+pub struct InterruptHandle(Arc<AtomicBool>);
+
+impl InterruptHandle {
+    /// Ends the running script. Scripts cannot catch it.
+    pub fn interrupt(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether [`Self::interrupt`] was called.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What a realm is made of.
+pub struct RealmOptions {
+    /// The interfaces; those that are not exposed are left out. `DOMException` and `QuotaExceededError` come by themselves.
+    pub bindings: Vec<InterfaceBinding>,
+    /// What implements the self-hosted ones.
+    pub core: SelfHostedCore,
+    /// The object behind the global object. Its interface has `[Global]`.
+    pub global: ObjectRef,
+    /// What kind of global it is.
+    pub exposure: Exposure,
+    /// Whether `[SecureContext]` members are there.
+    pub secure_context: bool,
+    /// Futures and tasks.
+    pub agent: Arc<dyn AgentHandle>,
+    /// The realm's number.
+    pub id: RealmId,
+    /// Told of exceptions and rejections that no script handled. It runs in the middle of script: it must not use the engine.
+    pub on_error: Box<dyn Fn(ScriptError)>,
+    /// Where modules come from; `None` loads none.
+    pub modules: Option<Box<dyn ModuleLoader>>,
+}
+
+impl fmt::Debug for RealmOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RealmOptions")
+            .field("id", &self.id)
+            .field("exposure", &self.exposure)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the realms of an engine share.
+#[derive(Default)]
+pub(crate) struct Shared {
+    realms: RefCell<BTreeMap<RealmId, Rc<RealmState>>>,
+    rejections: RefCell<Vec<(RealmId, Rejection)>>,
+    handled: RefCell<Vec<(RealmId, Rejection)>>,
+}
+
+impl Shared {
+    pub(crate) fn realm(&self, id: RealmId) -> Option<Rc<RealmState>> {
+        self.realms.borrow().get(&id).cloned()
+    }
+
+    pub(crate) fn realms(&self) -> Vec<Rc<RealmState>> {
+        self.realms.borrow().values().cloned().collect()
+    }
+
+    /// The realm whose context this is.
+    pub(crate) fn realm_of(&self, ctx: &Ctx<'_>) -> Option<Rc<RealmState>> {
+        let realms = self.realms.borrow();
+        let of = |realm: &&Rc<RealmState>| {
+            realm.context.borrow().as_ref().is_some_and(|context| context.as_raw() == ctx.as_raw())
+        };
+        realms.values().find(of).cloned()
+    }
+
+    /// <https://html.spec.whatwg.org/#the-hostpromiserejectiontracker-implementation>
+    fn track<'js>(&self, ctx: &Ctx<'js>, promise: JsValue<'js>, reason: JsValue<'js>, is_handled: bool) {
+        let Some(realm) = self.realm_of(ctx) else { return };
+        if !is_handled {
+            self.rejections.borrow_mut().push((realm.id, promises::saved(ctx, promise, reason)));
+            return;
+        }
+        let pending = self.rejections.borrow().iter().position(|(_, rejection)| {
+            rejection.promise.clone().restore(ctx).is_ok_and(|known| known == promise)
+        });
+        match pending {
+            Some(index) => drop(self.rejections.borrow_mut().swap_remove(index)),
+            None => self.handled.borrow_mut().push((realm.id, promises::saved(ctx, promise, reason))),
+        }
+    }
+}
+
+/// The JavaScript engine of one agent. It stays on its thread; everything about it that may be sent is in
+/// [`InterruptHandle`] and the agent's handle.
+pub struct Engine {
+    shared: Rc<Shared>,
+    runtime: Runtime,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("realms", &self.shared.realms.borrow().len()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine without realms.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn new(limits: EngineLimits) -> Result<Self, EngineError> {
+        let runtime = Runtime::new().map_err(|error| EngineError(error.to_string()))?;
+        if let Some(memory) = limits.memory {
+            runtime.set_memory_limit(memory);
+        }
+        if let Some(stack) = limits.stack {
+            runtime.set_max_stack_size(stack);
+        }
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&interrupted);
+        runtime.set_interrupt_handler(Some(Box::new(move || flag.load(Ordering::Acquire))));
+        let shared = Rc::new(Shared::default());
+        let tracker = Rc::downgrade(&shared);
+        runtime.set_host_promise_rejection_tracker(Some(Box::new(
+            move |ctx, promise, reason, is_handled| {
+                if let Some(shared) = tracker.upgrade() {
+                    shared.track(&ctx, promise, reason, is_handled);
+                }
+            },
+        )));
+        runtime.set_loader(Modules(Rc::downgrade(&shared)), Modules(Rc::downgrade(&shared)));
+        Ok(Self { shared, runtime, interrupted })
+    }
+
+    /// A handle that ends scripts from other threads.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle(Arc::clone(&self.interrupted))
+    }
+
+    /// Bytes the engine's heap holds now.
+    pub fn memory_used(&self) -> usize {
+        usize::try_from(self.runtime.memory_usage().malloc_size).unwrap_or_default()
+    }
+
+    /// Makes a realm: evaluates the core, then mounts the interfaces.
+    ///
+    /// # Errors
+    /// When the core throws, or lacks something that an interface needs.
+    pub fn create_realm(&self, options: RealmOptions) -> Result<RealmId, ScriptError> {
+        let mount = |message: String| ScriptError::new(ScriptErrorKind::Mount, message);
+        if self.shared.realm(options.id).is_some() {
+            return Err(mount(format!("{:?} is in use", options.id)));
+        }
+        let context = Context::full(&self.runtime).map_err(|error| mount(error.to_string()))?;
+        let RealmOptions { bindings, core, global, exposure, secure_context, agent, id, on_error, modules } =
+            options;
+        let state = Rc::new(RealmState {
+            id,
+            shared: Rc::downgrade(&self.shared),
+            context: RefCell::new(Some(context.clone())),
+            exposure,
+            secure_context,
+            agent,
+            global,
+            on_error,
+            modules,
+            hooks: core.hooks,
+            roots: RefCell::new(Roots::default()),
+            next_number: Cell::new(0),
+            reporting: Cell::new(false),
+            release: Arc::new(ReleaseQueue::default()),
+            graveyard: Rc::default(),
+        });
+        self.shared.realms.borrow_mut().insert(id, Rc::clone(&state));
+        let made = context.with(|ctx| {
+            let scope = Scope::new(ctx, Rc::clone(&state));
+            let mut all = core_bindings();
+            all.extend(bindings);
+            let interface = state.global.interface();
+            let result = scope.load_core(&core).and_then(|definitions| {
+                scope.mount(&all, &definitions)?;
+                let prototype = scope.prototype_of(interface)?;
+                scope.helper("setPrototype")?.call::<_, ()>((scope.global_object(), prototype))
+            });
+            result.map_err(|error| {
+                let thrown = scope.thrown(error);
+                let mut error = ScriptError::from_value(&scope, &thrown);
+                error.kind = ScriptErrorKind::Mount;
+                error
+            })
+        });
+        drop(context);
+        match made {
+            Ok(()) => Ok(id),
+            Err(error) => {
+                self.destroy_realm(id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends a realm and lets go of everything it holds. Its tasks are dropped from now on.
+    pub fn destroy_realm(&self, realm: RealmId) {
+        let Some(state) = self.shared.realms.borrow_mut().remove(&realm) else { return };
+        self.shared.rejections.borrow_mut().retain(|(of, _)| *of != realm);
+        self.shared.handled.borrow_mut().retain(|(of, _)| *of != realm);
+        drop(state.end());
+        drop(state);
+        self.runtime.run_gc();
+    }
+
+    /// Runs a classic script, then a microtask checkpoint, then tells of unhandled rejections. An exception is reported as
+    /// HTML says, and given back.
+    ///
+    /// # Errors
+    /// What the script threw.
+    pub fn evaluate_script(&self, realm: RealmId, source: &[u8], file: &str) -> Result<Value, ScriptError> {
+        let result = self.enter(realm, |scope| {
+            let result = scope.classic_script(source, file).and_then(|value| scope.any(value));
+            result.map_err(|error| reported(scope, error))
+        });
+        self.checkpoint();
+        result.unwrap_or_else(|| Err(no_realm()))
+    }
+
+    /// Runs a module script as [`Self::evaluate_script`] runs a classic one. Its imports come from the realm's loader.
+    ///
+    /// # Errors
+    /// What the module or one of its imports threw before its first pause; later exceptions are reported only.
+    pub fn evaluate_module(&self, realm: RealmId, source: &[u8], url: &str) -> Result<(), ScriptError> {
+        let evaluation = self.enter(realm, |scope| {
+            let promise = Module::declare(scope.ctx.clone(), url.replace('\0', ""), source.to_vec())
+                .and_then(|module| {
+                    let (_, promise) = module.eval()?;
+                    let report = scope.closure("", 1, |scope, _, args| {
+                        let reason = args
+                            .first()
+                            .cloned()
+                            .unwrap_or_else(|| JsValue::new_undefined(scope.ctx.clone()));
+                        scope.report(reason);
+                        Ok(JsValue::new_undefined(scope.ctx.clone()))
+                    })?;
+                    let undefined = JsValue::new_undefined(scope.ctx.clone());
+                    scope.helper("then")?.call::<_, ()>((promise.clone(), undefined, report))?;
+                    Ok(Persistent::save(&scope.ctx, promise))
+                });
+            promise.map_err(|error| reported(scope, error))
+        });
+        let Some(evaluation) = evaluation else { return Err(no_realm()) };
+        self.checkpoint();
+        let evaluation = evaluation?;
+        let failed = self.enter(realm, |scope| {
+            let promise = evaluation.restore(&scope.ctx).ok()?;
+            if promise.state() != PromiseState::Rejected {
+                return None;
+            }
+            let error = promise.result::<JsValue<'_>>()?.err()?;
+            let thrown = scope.thrown(error);
+            Some(ScriptError::from_value(scope, &thrown))
+        });
+        failed.flatten().map_or(Ok(()), Err)
+    }
+
+    /// Runs a task of the event loop, then a microtask checkpoint, then tells of unhandled rejections. A task of a realm that
+    /// has ended is dropped.
+    pub fn run_task(&self, realm: RealmId, task: Task) {
+        self.enter(realm, |scope| task(scope));
+        self.checkpoint();
+    }
+
+    fn enter<T>(&self, realm: RealmId, run: impl FnOnce(&Scope<'_>) -> T) -> Option<T> {
+        let state = self.shared.realm(realm)?;
+        let context = state.context.borrow().clone()?;
+        let result = context.with(|ctx| {
+            let scope = Scope::new(ctx, state);
+            scope.sweep();
+            run(&scope)
+        });
+        Some(result)
+    }
+
+    /// <https://html.spec.whatwg.org/#perform-a-microtask-checkpoint>, then unhandled rejections.
+    fn checkpoint(&self) {
+        self.run_microtasks();
+        // NOTE: one round: what the events of these do wrong is told of after another task, so that a script cannot stay in
+        // here for ever.
+        let rejections = std::mem::take(&mut *self.shared.rejections.borrow_mut());
+        let handled = std::mem::take(&mut *self.shared.handled.borrow_mut());
+        if rejections.is_empty() && handled.is_empty() {
+            return;
+        }
+        for (realm, rejection) in rejections {
+            self.tell(realm, |scope| scope.notify_rejection(rejection));
+        }
+        for (realm, rejection) in handled {
+            self.tell(realm, |scope| {
+                let promise = rejection.promise.restore(&scope.ctx)?;
+                let reason = rejection.reason.restore(&scope.ctx)?;
+                scope.notify_handled(promise, reason)
+            });
+        }
+        self.run_microtasks();
+        let left = self.shared.rejections.borrow().first().map(|(realm, _)| *realm);
+        if let Some(state) = left.and_then(|realm| self.shared.realm(realm)) {
+            state.agent.queue_task(TaskSource::Dom, state.id, Box::new(|_| {}));
+        }
+    }
+
+    fn tell(&self, realm: RealmId, tell: impl FnOnce(&Scope<'_>) -> rquickjs::Result<()>) {
+        self.enter(realm, |scope| {
+            if let Err(error) = tell(scope) {
+                let thrown = scope.thrown(error);
+                scope.report(thrown);
+            }
+        });
+    }
+
+    fn run_microtasks(&self) {
+        loop {
+            match self.runtime.execute_pending_job() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(failed) => {
+                    // A job that throws is nobody's promise: report it.
+                    failed.0.with(|ctx| {
+                        let thrown = ctx.catch();
+                        if let Some(realm) = self.shared.realm_of(&ctx) {
+                            Scope::new(ctx, realm).report(thrown);
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let realms: Vec<RealmId> = self.shared.realms.borrow().keys().copied().collect();
+        for realm in realms {
+            self.destroy_realm(realm);
+        }
+        // Jobs that are left hold values of realms that are gone; scripts run no more.
+        self.interrupted.store(true, Ordering::Release);
+        while !matches!(self.runtime.execute_pending_job(), Ok(false)) {}
+        self.shared.rejections.borrow_mut().clear();
+        self.shared.handled.borrow_mut().clear();
+        self.runtime.run_gc();
+    }
+}
+
+fn reported(scope: &Scope<'_>, error: rquickjs::Error) -> ScriptError {
+    let thrown = scope.thrown(error);
+    let error = ScriptError::from_value(scope, &thrown);
+    scope.report(thrown);
+    error
+}
+
+fn no_realm() -> ScriptError {
+    ScriptError::new(ScriptErrorKind::NoRealm, "the realm has ended")
+}

@@ -1,0 +1,29 @@
+//! The reference adapter: the façade mounted in QuickJS.
+//!
+//! An [`Engine`] is the JavaScript side of one agent. Its realms are made of descriptor tables ([`RealmOptions::bindings`]),
+//! the objects behind them and a self-hosted core; the adapter itself knows no interface by name but `DOMException`, which
+//! WebIDL defines.
+
+#![deny(unsafe_code)]
+
+mod buffers;
+mod call;
+mod core;
+mod engine;
+mod from_js;
+mod install;
+mod modules;
+mod numeric;
+mod objects;
+mod overload;
+mod promises;
+mod realm;
+mod realm_impl;
+mod script_error;
+mod to_js;
+#[allow(unsafe_code, reason = "the engine's lifetime trait can only be implemented by unsafe declarations")]
+mod wrapper;
+
+pub use engine::{Engine, EngineError, EngineLimits, InterruptHandle, RealmOptions};
+pub use modules::ModuleLoader;
+pub use script_error::{ScriptError, ScriptErrorKind};

@@ -1,0 +1,256 @@
+//! Wrappers: from platform objects to JavaScript objects and back.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use longhaul_idl::{
+    DomException, dom_exception,
+    runtime::{InterfaceDescriptor, ObjectRef},
+};
+use rquickjs::{Ctx, Object, Persistent, Result, Value as JsValue, class::Class, object::Property};
+
+use crate::{
+    realm::{RealmState, Scope, address_of},
+    wrapper::Wrapper,
+};
+
+/// A JavaScript object that is a platform object.
+pub(crate) enum Receiver<'js> {
+    Wrapper(Class<'js, Wrapper<'js>>),
+    Global(Object<'js>, Rc<RealmState>),
+}
+
+/// The address of the object behind a wrapper.
+pub(crate) fn address(object: &ObjectRef) -> usize {
+    Arc::as_ptr(object).cast::<()>().addr()
+}
+
+impl<'js> Receiver<'js> {
+    /// The most derived interface.
+    pub(crate) fn interface(&self) -> &'static InterfaceDescriptor {
+        match self {
+            Self::Wrapper(class) => class.borrow().interface,
+            Self::Global(_, realm) => realm.global.interface(),
+        }
+    }
+
+    /// The object behind it; none for a self-hosted one.
+    pub(crate) fn native(&self) -> Option<ObjectRef> {
+        match self {
+            Self::Wrapper(class) => class.borrow().native.clone(),
+            Self::Global(_, realm) => Some(Arc::clone(&realm.global)),
+        }
+    }
+
+    /// The object in script.
+    pub(crate) fn object(&self) -> Object<'js> {
+        match self {
+            Self::Wrapper(class) => class.as_inner().clone(),
+            Self::Global(object, _) => object.clone(),
+        }
+    }
+
+    /// The slots, made and initialised at first use.
+    pub(crate) fn slots(&self, scope: &Scope<'js>) -> Result<Object<'js>> {
+        let existing = match self {
+            Self::Wrapper(class) => class.borrow().slots.borrow().clone(),
+            Self::Global(_, realm) => {
+                let saved = realm.roots.borrow().global_slots.clone();
+                saved.map(|saved| saved.restore(&scope.ctx)).transpose()?
+            }
+        };
+        if let Some(slots) = existing {
+            return Ok(slots);
+        }
+        let slots: Object<'js> = scope.helper("nullObject")?.call(())?;
+        match self {
+            Self::Wrapper(class) => *class.borrow().slots.borrow_mut() = Some(slots.clone()),
+            Self::Global(_, realm) => {
+                realm.roots.borrow_mut().global_slots = Some(Persistent::save(&scope.ctx, slots.clone()));
+            }
+        }
+        let mut chain = Vec::new();
+        let mut current = Some(self.interface());
+        while let Some(interface) = current {
+            chain.push(interface);
+            current = interface.parent;
+        }
+        for interface in chain.into_iter().rev() {
+            let Some(mounted) =
+                scope.mounted(interface).filter(|found| *found.binding.descriptor == *interface)
+            else {
+                continue;
+            };
+            let Some(hosted) = &mounted.hosted else { continue };
+            let hosted = hosted.clone().restore(&scope.ctx)?;
+            let init: JsValue<'js> = hosted.get("init")?;
+            if let Some(init) = init.as_function() {
+                init.call::<_, ()>((rquickjs::function::This(self.object()), slots.clone()))?;
+            }
+        }
+        Ok(slots)
+    }
+
+    /// The kept first value of a `[SameObject]` attribute.
+    pub(crate) fn same(
+        &self,
+        ctx: &Ctx<'js>,
+        interface: &'static InterfaceDescriptor,
+        index: usize,
+    ) -> Option<JsValue<'js>> {
+        match self {
+            Self::Wrapper(class) => {
+                let wrapper = class.borrow();
+                let same = wrapper.same.borrow();
+                same.iter()
+                    .find(|(of, place, _)| **of == *interface && *place == index)
+                    .map(|(_, _, value)| value.clone())
+            }
+            Self::Global(_, realm) => {
+                let roots = realm.roots.borrow();
+                let found =
+                    roots.global_same.iter().find(|(of, place, _)| **of == *interface && *place == index);
+                let saved = found.map(|(_, _, value)| value.clone());
+                drop(roots);
+                saved.and_then(|saved| saved.restore(ctx).ok())
+            }
+        }
+    }
+
+    /// Keeps the first value of a `[SameObject]` attribute.
+    pub(crate) fn keep_same(
+        &self,
+        ctx: &Ctx<'js>,
+        interface: &'static InterfaceDescriptor,
+        index: usize,
+        value: &JsValue<'js>,
+    ) {
+        match self {
+            Self::Wrapper(class) => class.borrow().same.borrow_mut().push((interface, index, value.clone())),
+            Self::Global(_, realm) => {
+                let saved = Persistent::save(ctx, value.clone());
+                realm.roots.borrow_mut().global_same.push((interface, index, saved));
+            }
+        }
+    }
+}
+
+impl<'js> Scope<'js> {
+    /// The platform object a value is, of whatever realm.
+    pub(crate) fn receiver(&self, value: &JsValue<'js>) -> Option<Receiver<'js>> {
+        let object = value.as_object()?;
+        if *object == self.global_object() {
+            return Some(Receiver::Global(object.clone(), Rc::clone(&self.state)));
+        }
+        if let Some(class) = Class::<Wrapper<'js>>::from_object(object) {
+            return Some(Receiver::Wrapper(class));
+        }
+        let shared = self.state.shared.upgrade()?;
+        let realm = shared.realms().into_iter().find(|realm| {
+            let saved = realm.roots.borrow().global_object.clone();
+            saved.and_then(|saved| saved.restore(&self.ctx).ok()).is_some_and(|global| global == *object)
+        })?;
+        Some(Receiver::Global(object.clone(), realm))
+    }
+
+    /// The wrapper of an object: the one that lives, or a new one.
+    pub(crate) fn wrap(&self, object: &ObjectRef) -> Result<Object<'js>> {
+        if address(object) == address(&self.state.global) {
+            return Ok(self.global_object());
+        }
+        if let Some(wrapper) = self.cached_wrapper(address(object)) {
+            return Ok(wrapper);
+        }
+        let interface = object.interface();
+        let Some(mounted) = self.mounted(interface) else {
+            return Err(self.type_error(&format!("the interface {} is not mounted", interface.name)));
+        };
+        let prototype = mounted.prototype.clone().restore(&self.ctx)?;
+        self.wrap_with(object, prototype)
+    }
+
+    /// A new wrapper of an object that has none, with a prototype.
+    pub(crate) fn wrap_with(&self, object: &ObjectRef, prototype: Object<'js>) -> Result<Object<'js>> {
+        let address = address(object);
+        let wrapper = Wrapper {
+            interface: object.interface(),
+            native: Some(Arc::clone(object)),
+            slots: RefCell::default(),
+            same: RefCell::default(),
+            graveyard: Some((Rc::clone(&self.state.graveyard), address)),
+        };
+        let wrapper = Class::instance_proto(wrapper, prototype)?.into_inner();
+        let reference: Object<'js> = self.helper("weakRef")?.call((wrapper.clone(),))?;
+        let saved = Persistent::save(&self.ctx, reference);
+        let replaced = self.state.roots.borrow_mut().wrappers.insert(address, saved);
+        drop(replaced);
+        if object.implements(&dom_exception::DESCRIPTOR) {
+            self.add_stack(object, &wrapper)?;
+        }
+        self.add_unforgeables(object.interface(), &wrapper)?;
+        Ok(wrapper)
+    }
+
+    /// A new wrapper of a self-hosted interface.
+    pub(crate) fn create_hosted(
+        &self,
+        interface: &'static InterfaceDescriptor,
+        prototype: Object<'js>,
+    ) -> Result<Receiver<'js>> {
+        let wrapper = Wrapper {
+            interface,
+            native: None,
+            slots: RefCell::default(),
+            same: RefCell::default(),
+            graveyard: None,
+        };
+        let receiver = Receiver::Wrapper(Class::instance_proto(wrapper, prototype)?);
+        self.add_unforgeables(interface, &receiver.object())?;
+        Ok(receiver)
+    }
+
+    /// The wrapper that lives for the object of an address.
+    pub(crate) fn cached_wrapper(&self, address: usize) -> Option<Object<'js>> {
+        let saved = self.state.roots.borrow().wrappers.get(&address).cloned()?;
+        let reference = saved.restore(&self.ctx).ok()?;
+        let wrapper: JsValue<'js> = self.helper("deref").ok()?.call((reference,)).ok()?;
+        wrapper.into_object()
+    }
+
+    /// The stack that Error objects have as an own property, which a `DOMException` has too.
+    fn add_stack(&self, object: &ObjectRef, wrapper: &Object<'js>) -> Result<()> {
+        let message = object
+            .downcast::<DomException>()
+            .map_or(String::new(), |exception| exception.message().to_owned());
+        let stack: JsValue<'js> = self.helper("stackOf")?.call((message,))?;
+        wrapper.prop("stack", Property::from(stack).writable().configurable())
+    }
+
+    /// `[LegacyUnforgeable]` members are the object's own.
+    fn add_unforgeables(&self, interface: &'static InterfaceDescriptor, wrapper: &Object<'js>) -> Result<()> {
+        let mut current = Some(interface);
+        while let Some(interface) = current {
+            let attributes = interface.attributes.iter().any(|attribute| attribute.unforgeable);
+            if attributes || interface.operations.iter().any(|operation| operation.unforgeable) {
+                crate::install::unforgeable_members(self, interface, wrapper)?;
+            }
+            current = interface.parent;
+        }
+        Ok(())
+    }
+
+    /// Whether a value is a platform object of an interface.
+    pub(crate) fn is_of(&self, value: &JsValue<'js>, interface: &InterfaceDescriptor) -> bool {
+        self.receiver(value).is_some_and(|receiver| receiver.interface().inherits(interface))
+    }
+
+    /// The prototype object of an interface here.
+    pub(crate) fn prototype_of(&self, interface: &'static InterfaceDescriptor) -> Result<Object<'js>> {
+        let mounted = self
+            .mounted(interface)
+            .filter(|mounted| address_of(mounted.binding.descriptor) == address_of(interface));
+        match mounted {
+            Some(mounted) => mounted.prototype.clone().restore(&self.ctx),
+            None => Err(self.type_error(&format!("the interface {} is not mounted", interface.name))),
+        }
+    }
+}

@@ -1,0 +1,306 @@
+// What the adapter takes of JavaScript before any other script can change it. Evaluates to an object of helpers.
+(function () {
+  "use strict";
+  const { call, bind } = Function.prototype;
+  const uncurryThis = bind.bind(call);
+  const { ownKeys, getOwnPropertyDescriptor, defineProperty } = Reflect;
+
+  // Engine extras that are no part of ECMAScript; the standards' own versions come from IDL.
+  for (const name of ["DOMException", "performance", "queueMicrotask", "navigator", "atob", "btoa", "console", "print", "gc"]) {
+    delete globalThis[name];
+  }
+  delete globalThis[Symbol.toStringTag];
+
+  const primordials = Object.create(null);
+  const capitalize = (key) => {
+    if (typeof key === "symbol") {
+      const name = key.description.startsWith("Symbol.") ? key.description.slice(7) : key.description;
+      return `Symbol${name[0].toUpperCase()}${name.slice(1)}`;
+    }
+    return key[0].toUpperCase() + key.slice(1);
+  };
+  const copy = (prefix, from, wrap) => {
+    for (const key of ownKeys(from)) {
+      const descriptor = getOwnPropertyDescriptor(from, key);
+      const name = prefix + capitalize(key);
+      if ("value" in descriptor) {
+        const { value } = descriptor;
+        primordials[name] = typeof value === "function" ? wrap(value, key) : value;
+      } else {
+        if (descriptor.get) primordials[`${prefix}Get${capitalize(key)}`] = wrap(descriptor.get, key);
+        if (descriptor.set) primordials[`${prefix}Set${capitalize(key)}`] = wrap(descriptor.set, key);
+      }
+    }
+  };
+  const skipped = new Set(["prototype", "length", "name", "caller", "arguments"]);
+  const constructorNames = [
+    "Object", "Function", "Array", "Number", "Boolean", "String", "Symbol", "BigInt", "Date", "RegExp", "Map", "Set", "WeakMap",
+    "WeakSet", "WeakRef", "FinalizationRegistry", "Promise", "Proxy", "Error", "AggregateError", "EvalError", "RangeError",
+    "ReferenceError", "SyntaxError", "TypeError", "URIError", "ArrayBuffer", "SharedArrayBuffer", "DataView", "Int8Array",
+    "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "BigInt64Array",
+    "BigUint64Array", "Float16Array", "Float32Array", "Float64Array",
+  ];
+  const copyConstructor = (name, constructor) => {
+    primordials[name] = constructor;
+    for (const key of ownKeys(constructor)) {
+      if (skipped.has(key)) continue;
+      const descriptor = getOwnPropertyDescriptor(constructor, key);
+      if (!("value" in descriptor)) continue;
+      const { value } = descriptor;
+      primordials[name + capitalize(key)] = typeof value === "function" ? bind.call(value, constructor) : value;
+    }
+    if (constructor.prototype) {
+      primordials[`${name}Prototype`] = constructor.prototype;
+      copy(`${name}Prototype`, constructor.prototype, (value, key) => (key === "constructor" ? value : uncurryThis(value)));
+    }
+  };
+  for (const name of constructorNames) {
+    if (typeof globalThis[name] === "function") copyConstructor(name, globalThis[name]);
+  }
+  copyConstructor("TypedArray", Object.getPrototypeOf(Uint8Array));
+  for (const name of ["JSON", "Math", "Reflect"]) {
+    primordials[name] = globalThis[name];
+    copy(name, globalThis[name], (value) => value);
+  }
+  for (const name of ["decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "parseInt", "parseFloat", "isNaN", "isFinite"]) {
+    primordials[name] = globalThis[name];
+  }
+  const IteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+  const AsyncIteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}.prototype));
+  primordials.IteratorPrototype = IteratorPrototype;
+  primordials.AsyncIteratorPrototype = AsyncIteratorPrototype;
+  primordials.ArrayIteratorPrototypeNext = uncurryThis(Object.getPrototypeOf([][Symbol.iterator]()).next);
+  primordials.uncurryThis = uncurryThis;
+  primordials.globalThis = globalThis;
+  Object.freeze(primordials);
+
+  const {
+    ArrayPrototypePush, ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeGetDetached, ArrayBufferPrototypeGetResizable,
+    ArrayBufferPrototypeSlice, ArrayBufferPrototypeTransferToFixedLength, ArrayBufferPrototypeTransfer,
+    DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset, JSONParse, JSONStringify, Map: PristineMap,
+    MapPrototypeEntries, MapPrototypeForEach, MapPrototypeGet, MapPrototypeGetSize, MapPrototypeHas, MapPrototypeKeys,
+    MapPrototypeValues, ObjectCreate, ObjectFreeze, Promise: PristinePromise, PromisePrototypeThen, Set: PristineSet,
+    SharedArrayBufferPrototypeGetByteLength, StringFromCharCode, StringPrototypeCharCodeAt, StringPrototypeToWellFormed,
+    SymbolIterator, SymbolToStringTag, TypeError: PristineTypeError, TypedArrayPrototypeGetBuffer,
+    TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag, WeakMap: PristineWeakMap,
+    WeakMapPrototypeGet, WeakMapPrototypeSet, WeakRef: PristineWeakRef, WeakRefPrototypeDeref, WeakSet: PristineWeakSet,
+    WeakSetPrototypeAdd, WeakSetPrototypeDelete, ReflectApply,
+  } = primordials;
+  const PromiseResolveMethod = PristinePromise.resolve;
+  const define = (object, key, value, enumerable) =>
+    defineProperty(object, key, { __proto__: null, value, writable: true, enumerable, configurable: true });
+
+  // Buffers: undefined, or [kind, buffer, byteOffset, byteLength, detached, shared, resizable].
+  const describe = (kind, buffer, offset, length) => {
+    let shared = true;
+    try { SharedArrayBufferPrototypeGetByteLength(buffer); } catch { shared = false; }
+    if (shared) return [kind, buffer, offset, length, false, true, false];
+    const detached = ArrayBufferPrototypeGetDetached ? ArrayBufferPrototypeGetDetached(buffer) : false;
+    const resizable = ArrayBufferPrototypeGetResizable ? ArrayBufferPrototypeGetResizable(buffer) : false;
+    return [kind, buffer, offset, length, detached, false, resizable];
+  };
+  const describeBuffer = (value) => {
+    const tag = TypedArrayPrototypeGetSymbolToStringTag(value);
+    if (tag !== undefined) {
+      return describe(tag, TypedArrayPrototypeGetBuffer(value), TypedArrayPrototypeGetByteOffset(value), TypedArrayPrototypeGetByteLength(value));
+    }
+    try { return describe("ArrayBuffer", value, 0, ArrayBufferPrototypeGetByteLength(value)); } catch {}
+    try { return describe("SharedArrayBuffer", value, 0, SharedArrayBufferPrototypeGetByteLength(value)); } catch {}
+    let buffer;
+    try { buffer = DataViewPrototypeGetBuffer(value); } catch { return undefined; }
+    // A detached or out-of-bounds view throws when asked for its place.
+    try {
+      return describe("DataView", buffer, DataViewPrototypeGetByteOffset(value), DataViewPrototypeGetByteLength(value));
+    } catch {
+      return ["DataView", buffer, 0, 0, true, false, false];
+    }
+  };
+  const constructors = ObjectCreate(null);
+  for (const name of constructorNames) constructors[name] = primordials[name];
+
+  // <https://webidl.spec.whatwg.org/#js-iterable>
+  const pairIterators = (prototype, name, pairsOf, checkCallback) => {
+    const states = new PristineWeakMap();
+    const iteratorPrototype = ObjectCreate(IteratorPrototype);
+    define(iteratorPrototype, "next", {
+      next() {
+        const state = typeof this === "object" && this !== null ? WeakMapPrototypeGet(states, this) : undefined;
+        if (state === undefined) throw new PristineTypeError(`next was called on an object that is no ${name} Iterator`);
+        const pairs = pairsOf(state.target);
+        if (state.index >= pairs.length) return { value: undefined, done: true };
+        const pair = pairs[state.index++];
+        const value = state.kind === 0 ? pair[0] : state.kind === 1 ? pair[1] : [pair[0], pair[1]];
+        return { value, done: false };
+      },
+    }.next, true);
+    defineProperty(iteratorPrototype, SymbolToStringTag, { __proto__: null, value: `${name} Iterator`, configurable: true });
+    const make = (target, kind) => {
+      pairsOf(target);
+      const iterator = ObjectCreate(iteratorPrototype);
+      WeakMapPrototypeSet(states, iterator, { target, kind, index: 0 });
+      return iterator;
+    };
+    const methods = {
+      entries() { return make(this, 2); },
+      keys() { return make(this, 0); },
+      values() { return make(this, 1); },
+      forEach(callback, thisArg = undefined) {
+        let pairs = pairsOf(this);
+        checkCallback(callback, arguments.length);
+        for (let index = 0; index < pairs.length; index++) {
+          ReflectApply(callback, thisArg, [pairs[index][1], pairs[index][0], this]);
+          pairs = pairsOf(this);
+        }
+      },
+    };
+    define(prototype, "entries", methods.entries, true);
+    define(prototype, "keys", methods.keys, true);
+    define(prototype, "values", methods.values, true);
+    define(prototype, "forEach", methods.forEach, true);
+    define(prototype, SymbolIterator, methods.entries, false);
+  };
+
+  // <https://webidl.spec.whatwg.org/#js-maplike> and <https://webidl.spec.whatwg.org/#js-setlike>, read-only.
+  const collections = (prototype, isMap, pairsOf, convertKey, checkCallback) => {
+    const map = (target) => {
+      const pairs = pairsOf(target);
+      const made = new PristineMap();
+      for (let index = 0; index < pairs.length; index++) {
+        const pair = pairs[index];
+        primordials.MapPrototypeSet(made, pair[isMap ? 0 : 1], pair[1]);
+      }
+      return made;
+    };
+    const methods = {
+      get size() { return MapPrototypeGetSize(map(this)); },
+      entries() { return MapPrototypeEntries(map(this)); },
+      keys() { return MapPrototypeKeys(map(this)); },
+      values() { return MapPrototypeValues(map(this)); },
+      get(key) { return MapPrototypeGet(map(this), convertKey(key)); },
+      has(key) { return MapPrototypeHas(map(this), convertKey(key)); },
+      forEach(callback, thisArg = undefined) {
+        const made = map(this);
+        checkCallback(callback, arguments.length);
+        MapPrototypeForEach(made, (value, key) => ReflectApply(callback, thisArg, [value, key, this]));
+      },
+    };
+    const size = getOwnPropertyDescriptor(methods, "size");
+    defineProperty(prototype, "size", { __proto__: null, get: size.get, set: undefined, enumerable: true, configurable: true });
+    define(prototype, "values", methods.values, true);
+    define(prototype, "entries", methods.entries, true);
+    define(prototype, "keys", isMap ? methods.keys : methods.values, true);
+    if (isMap) define(prototype, "get", methods.get, true);
+    define(prototype, "has", methods.has, true);
+    define(prototype, "forEach", methods.forEach, true);
+    define(prototype, SymbolIterator, isMap ? methods.entries : methods.values, false);
+  };
+
+  // <https://webidl.spec.whatwg.org/#js-asynchronous-iterable>: the core's object does the steps.
+  const asyncIterables = (prototype, name, isPair, start) => {
+    const states = new PristineWeakMap();
+    const iteratorPrototype = ObjectCreate(AsyncIteratorPrototype);
+    const state = (iterator) => {
+      const found = typeof iterator === "object" && iterator !== null ? WeakMapPrototypeGet(states, iterator) : undefined;
+      if (found === undefined) throw new PristineTypeError(`the object is no ${name} AsyncIterator`);
+      return found;
+    };
+    const chained = (iterator, run) => {
+      let found;
+      try { found = state(iterator); } catch (error) { return primordials.PromiseReject(error); }
+      const ongoing = found.ongoing;
+      const next = ongoing === undefined ? run(found) : PromisePrototypeThen(ongoing, () => run(found), () => run(found));
+      found.ongoing = next;
+      return next;
+    };
+    const methods = {
+      next() {
+        return chained(this, (found) => {
+          if (found.finished) return primordials.PromiseResolve({ value: undefined, done: true });
+          return PromisePrototypeThen(primordials.PromiseResolve(found.steps.next()), (result) => {
+            if (result.done) found.finished = true;
+            return result;
+          }, (reason) => { found.finished = true; throw reason; });
+        });
+      },
+      return(value) {
+        return chained(this, (found) => {
+          if (found.finished || typeof found.steps.return !== "function") {
+            found.finished = true;
+            return primordials.PromiseResolve({ value, done: true });
+          }
+          found.finished = true;
+          return PromisePrototypeThen(primordials.PromiseResolve(found.steps.return(value)), () => ({ value, done: true }));
+        });
+      },
+    };
+    define(iteratorPrototype, "next", methods.next, true);
+    define(iteratorPrototype, "return", methods.return, true);
+    defineProperty(iteratorPrototype, SymbolToStringTag, { __proto__: null, value: `${name} AsyncIterator`, configurable: true });
+    const values = {
+      values() {
+        const iterator = ObjectCreate(iteratorPrototype);
+        WeakMapPrototypeSet(states, iterator, { steps: start(this, arguments), ongoing: undefined, finished: false });
+        return iterator;
+      },
+    }.values;
+    if (isPair) {
+      define(prototype, "entries", values, true);
+    } else {
+      define(prototype, "values", values, true);
+    }
+    define(prototype, primordials.SymbolAsyncIterator, values, false);
+  };
+
+  const rejected = new PristineWeakSet();
+  return {
+    primordials,
+    pairIterators,
+    collections,
+    asyncIterables,
+    describeBuffer,
+    ErrorPrototype: Error.prototype,
+    ownKeys,
+    ownDescriptor: getOwnPropertyDescriptor,
+    defineAccessor(object, key, get, set, enumerable, configurable) {
+      defineProperty(object, key, { __proto__: null, get, set, enumerable, configurable });
+    },
+    copyProperties(from, to) {
+      for (const key of ownKeys(from)) {
+        const descriptor = getOwnPropertyDescriptor(from, key);
+        descriptor.__proto__ = null;
+        if (!defineProperty(to, key, descriptor)) throw new PristineTypeError("the object's own property stands in the way");
+      }
+    },
+    setPrototype: (object, prototype) => { primordials.ObjectSetPrototypeOf(object, prototype); },
+    freeze: ObjectFreeze,
+    toWellFormed: StringPrototypeToWellFormed,
+    codeUnits(string) {
+      const units = [];
+      for (let index = 0; index < string.length; index++) ArrayPrototypePush(units, StringPrototypeCharCodeAt(string, index));
+      return units;
+    },
+    fromCodeUnits(units) {
+      let string = "";
+      for (let index = 0; index < units.length; index++) string += StringFromCharCode(units[index]);
+      return string;
+    },
+    promiseResolve: (value) => ReflectApply(PromiseResolveMethod, PristinePromise, [value]),
+    then: (promise, fulfilled, rejectedBy) => { PromisePrototypeThen(promise, fulfilled, rejectedBy); },
+    weakRef: (object) => new PristineWeakRef(object),
+    deref: (reference) => WeakRefPrototypeDeref(reference),
+    rejectedAdd: (promise) => { WeakSetPrototypeAdd(rejected, promise); },
+    rejectedTake: (promise) => WeakSetPrototypeDelete(rejected, promise),
+    parse: (text) => JSONParse(text),
+    stringify: (value) => JSONStringify(value),
+    newView: (name, buffer) => new constructors[name](buffer),
+    newError: (name, message) => new constructors[name](message),
+    stackOf: (message) => new constructors.Error(message).stack,
+    nullObject: () => ObjectCreate(null),
+    isConstructor(value) {
+      try { primordials.ReflectConstruct(Object, [], value); return true; } catch { return false; }
+    },
+    typeOf: (value) => typeof value,
+    transferBuffer: (buffer) => ArrayBufferPrototypeTransfer(buffer),
+    arrayIterator: (array) => array[SymbolIterator],
+  };
+})();

@@ -1,0 +1,217 @@
+//! The engine itself: errors with their places, modules, limits, realms and their ends.
+
+use std::{rc::Rc, sync::Arc};
+
+use longhaul_idl::runtime::RealmId;
+use longhaul_quickjs::{Engine, EngineLimits, ScriptErrorKind};
+
+use crate::support::{Agent, Page, in_realm, options};
+
+#[test]
+fn uncaught_exceptions_name_their_place() {
+    let page = Page::new();
+    let error = page
+        .engine
+        .evaluate_script(
+            page.realm,
+            b"\nfunction f() {\n  throw new RangeError('deep');\n}\nf();",
+            "http://test/a.js",
+        )
+        .unwrap_err();
+    assert_eq!(
+        (error.message.as_str(), error.file.as_str(), error.line),
+        ("RangeError: deep", "http://test/a.js", 3)
+    );
+    let error = page.engine.evaluate_script(page.realm, b"let x = ;", "http://test/b.js").unwrap_err();
+    assert_eq!((error.file.as_str(), error.line), ("http://test/b.js", 1));
+    assert!(error.message.starts_with("SyntaxError"), "{error}");
+    let error = page.engine.evaluate_script(page.realm, b"\n\ngreet()", "http://test/c.js").unwrap_err();
+    assert_eq!((error.file.as_str(), error.line), ("http://test/c.js", 3), "{}", error.stack);
+    let error = page.engine.evaluate_script(page.realm, b"\nthrows('dom')", "http://test/d.js").unwrap_err();
+    assert_eq!(
+        (error.message.as_str(), error.file.as_str(), error.line),
+        ("NotFoundError: nowhere", "http://test/d.js", 2),
+        "{}",
+        error.stack
+    );
+    let error = page.engine.evaluate_script(page.realm, b"throw 'text'", "http://test/e.js").unwrap_err();
+    assert_eq!(error.message, "text");
+    page.engine.evaluate_script(page.realm, b"1\0", "http://test/f.js").unwrap_err();
+    // Each was reported once.
+    assert_eq!(page.errors.borrow().len(), 6);
+    // The page's own handler comes first.
+    page.run(
+        "globalThis.log = []; onfailure = (error, message, file, line) => log.push(message, file, line)",
+    );
+    page.engine.evaluate_script(page.realm, b"\nnull.x", "http://test/g.js").unwrap_err();
+    assert_eq!(page.errors.borrow().len(), 6);
+    assert!(page.text("log").ends_with("http://test/g.js,2"));
+    // A handler that throws does not make it go round for ever.
+    page.run("onfailure = () => { throw new Error('again') }");
+    page.engine.evaluate_script(page.realm, b"null.x", "http://test/g.js").unwrap_err();
+    assert!(page.errors.borrow().len() >= 7);
+}
+
+#[test]
+fn modules_come_from_the_host() {
+    let page = Page::new();
+    page.engine.evaluate_module(page.realm, b"import b from './a.js'; globalThis.sum = a + b; globalThis.strict = (function () { return this })() === undefined", "http://test/main.js").unwrap();
+    page.expect(&[("sum", "83"), ("strict", "true"), ("count", "1")]);
+    page.engine
+        .evaluate_module(
+            page.realm,
+            b"const m = await import('./b.js'); globalThis.dynamic = m.b",
+            "http://test/second.js",
+        )
+        .unwrap();
+    page.expect(&[("dynamic", "41"), ("count", "1")]);
+    assert!(page.errors.borrow().is_empty());
+    let missing = page
+        .engine
+        .evaluate_module(page.realm, b"import './nowhere.js'", "http://test/third.js")
+        .unwrap_err();
+    assert!(missing.message.contains("there is no http://test/nowhere.js"), "{missing}");
+    let thrown =
+        page.engine.evaluate_module(page.realm, b"import './bad.js'", "http://test/fourth.js").unwrap_err();
+    assert!(thrown.message.contains("in a module") && thrown.file.ends_with("bad.js"), "{thrown}");
+    assert_eq!(page.errors.borrow().len(), 2, "{:?}", page.errors.borrow());
+}
+
+#[test]
+fn a_runaway_script_is_ended_from_another_thread() {
+    let page = Page::new();
+    let handle = page.engine.interrupt_handle();
+    let (started, start) = std::sync::mpsc::channel();
+    let stopper = std::thread::spawn(move || {
+        start.recv().unwrap();
+        handle.interrupt();
+    });
+    in_realm(&page, move |_| started.send(()).unwrap());
+    let error = page
+        .engine
+        .evaluate_script(
+            page.realm,
+            b"try { while (true) {} } catch { globalThis.caught = 1 } finally { globalThis.after = 1 }",
+            "loop.js",
+        )
+        .unwrap_err();
+    stopper.join().unwrap();
+    assert_eq!(error.kind, ScriptErrorKind::Interrupted);
+    let error = page.engine.evaluate_script(page.realm, b"for (;;) {}", "again.js").unwrap_err();
+    assert_eq!(error.kind, ScriptErrorKind::Interrupted);
+}
+
+#[test]
+fn memory_and_stack_are_limited() {
+    let engine = Engine::new(EngineLimits { memory: Some(32 << 20), stack: Some(256 << 10) }).unwrap();
+    let (agent, errors) = (Arc::<Agent>::default(), Rc::default());
+    let realm = engine.create_realm(options(&agent, &errors)).unwrap();
+    let error = engine
+        .evaluate_script(realm, b"const all = []; for (;;) all.push(new Array(100000).fill(1))", "bomb.js")
+        .unwrap_err();
+    assert!(error.message.contains("memory"), "{error}");
+    let error = engine.evaluate_script(realm, b"function f() { f(); } f()", "deep.js").unwrap_err();
+    assert!(error.message.contains("stack"), "{error}");
+    // A re-entrant conversion runs out of stack too, not out of the thread's.
+    let error = engine
+        .evaluate_script(
+            realm,
+            b"{ const k = new Counter(); const a = { valueOf: () => k.add(a) }; k.add(a) }",
+            "deep.js",
+        )
+        .unwrap_err();
+    assert!(error.message.contains("stack"), "{error}");
+    assert!(engine.evaluate_script(realm, b"1 + 1", "fine.js").is_ok());
+}
+
+#[test]
+fn two_realms_share_nothing_but_the_runtime() {
+    let page = Page::new();
+    let second = options(&page.agent, &page.errors);
+    let second = page.engine.create_realm(second).unwrap();
+    let first = page.realm;
+    let text = |realm, source: &str| {
+        let value = page.engine.evaluate_script(realm, source.as_bytes(), "t.js").unwrap();
+        format!("{value:?}")
+    };
+    text(first, "Counter.prototype.mark = 1; globalThis.mark = 1; Array.prototype.mark = 1");
+    assert_eq!(
+        text(second, "typeof mark + typeof Counter.prototype.mark + typeof [].mark"),
+        "String(\"undefinedundefinedundefined\")"
+    );
+    // An object of one realm is seen by the other's members, and exceptions are those of the function's realm.
+    let held = in_realm(&page, |realm| realm.run_script(b"adopt(new Counter(3)); greet", "t.js").unwrap());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    page.engine.run_task(second, Box::new(move |realm| {
+        let longhaul_idl::runtime::Value::Held(greet) = held else { panic!() };
+        let foreign = realm.run_script(b"(greet) => { try { greet() } catch (e) { return [e instanceof TypeError, Counter.prototype.add.name] + '' } }", "t.js").unwrap();
+        let longhaul_idl::runtime::Value::Held(foreign) = foreign else { panic!() };
+        sender.send(realm.call(&foreign, None, vec![longhaul_idl::runtime::Value::Held(greet)]).map(|value| format!("{value:?}"))).unwrap();
+    }));
+    assert_eq!(receiver.recv().unwrap().unwrap(), "String(\"false,add\")");
+    page.engine.destroy_realm(second);
+    assert_eq!(page.engine.evaluate_script(second, b"1", "t.js").unwrap_err().kind, ScriptErrorKind::NoRealm);
+    page.run("greet('still here')");
+}
+
+#[test]
+fn what_outlives_its_realm_is_harmless() {
+    let page = Page::new();
+    let (held, resolver) = in_realm(&page, |realm| {
+        let held = realm.run_script(b"() => 1", "t.js").unwrap();
+        (held, realm.new_promise().unwrap())
+    });
+    // A promise is pending, a callback kept, a future running: the end comes anyway.
+    page.run("globalThis.k = new Counter(); k.later(1).then(() => { globalThis.never = 1 }); Promise.resolve().then(function again() { return Promise.resolve().then(() => 0) })");
+    page.engine.destroy_realm(page.realm);
+    page.settle();
+    page.engine.run_task(page.realm, Box::new(|_| panic!("a task of a realm that has ended")));
+    drop((held, resolver));
+}
+
+#[test]
+fn two_hundred_realms_come_and_go_without_growth() {
+    let engine = Engine::new(EngineLimits::default()).unwrap();
+    let (agent, errors) = (Arc::<Agent>::default(), Rc::default());
+    let cycle = || {
+        let realm = engine.create_realm(options(&agent, &errors)).unwrap();
+        let script = b"const t = new EventTarget(); t.self = t; t.addEventListener('x', () => t); const k = counter; k.t = t; k.addEventListener('y', () => k);
+                       onping = () => k; new Counter().later(3).then(() => k); globalThis.e = new Event('x'); e.me = e; adopt(k); for (const x of new Pairs([['a', 'b']])) {}";
+        engine.evaluate_script(realm, script, "t.js").unwrap();
+        engine.destroy_realm(realm);
+    };
+    for _ in 0..20 {
+        cycle();
+    }
+    let before = engine.memory_used();
+    for _ in 0..200 {
+        cycle();
+    }
+    let after = engine.memory_used();
+    assert!(after <= before + 64 * 1024, "{before} bytes became {after}");
+    assert!(errors.borrow().is_empty(), "{:?}", errors.borrow());
+}
+
+#[test]
+fn wrappers_are_collected_and_their_objects_with_them() {
+    let page = Page::new();
+    page.run("globalThis.churn = () => { for (let i = 0; i < 2000; i++) { const k = new Counter(i); k.me = k; k.addEventListener('x', () => k); } }");
+    for _ in 0..3 {
+        page.run("churn()");
+    }
+    let before = page.engine.memory_used();
+    for _ in 0..10 {
+        page.run("churn()");
+    }
+    assert!(page.engine.memory_used() < before * 2, "{before} bytes became {}", page.engine.memory_used());
+}
+
+#[test]
+fn numbers_of_realms_are_used_once() {
+    let page = Page::new();
+    let mut again = options(&page.agent, &page.errors);
+    again.id = page.realm;
+    assert!(page.engine.create_realm(again).is_err());
+    assert_ne!(RealmId::next(), RealmId::next());
+    page.run("greet('the first is still there')");
+}

@@ -1,0 +1,166 @@
+// Interfaces made up to test each rule of Web IDL in a realm.
+
+[LegacyTreatNonObjectAsNull] callback EventHandlerNonNull = any (Event event);
+typedef EventHandlerNonNull? EventHandler;
+callback interface EventListener { undefined handleEvent(Event event); };
+
+[Exposed=*, LonghaulSelfHosted]
+interface Event {
+  constructor(DOMString type, optional EventInit init = {});
+  readonly attribute DOMString type;
+  readonly attribute boolean bubbles;
+  [LegacyUnforgeable] readonly attribute boolean isTrusted;
+  const unsigned short NONE = 0;
+  const unsigned short AT_TARGET = 2;
+};
+dictionary EventInit { boolean bubbles = false; };
+
+[Exposed=*, LonghaulSelfHosted]
+interface DetailEvent : Event {
+  constructor(DOMString type, optional DetailEventInit init = {});
+  readonly attribute any detail;
+};
+dictionary DetailEventInit : EventInit { any detail = null; };
+
+[Exposed=*, LonghaulSelfHosted]
+interface EventTarget {
+  constructor();
+  undefined addEventListener(DOMString type, EventListener? callback);
+  boolean dispatchEvent(Event event);
+};
+
+[Exposed=*, LonghaulSelfHosted]
+interface Chunks {
+  constructor(long count);
+  async_iterable<long>;
+  Promise<long> soon(long value);
+};
+
+[Global=Window, Exposed=Window]
+interface TestGlobal : EventTarget {
+  [LegacyUnforgeable] readonly attribute TestGlobal window;
+  [Replaceable] readonly attribute TestGlobal self;
+  readonly attribute DOMString origin;
+  [SameObject] readonly attribute Counter counter;
+  attribute EventHandler onping;
+  DOMString greet(DOMString name);
+  undefined adopt(any value);
+  any adopted();
+  DOMString throws(DOMString kind);
+  undefined panics();
+};
+partial interface TestGlobal { [SecureContext] DOMString secret(); };
+
+[Exposed=ServiceWorker] interface WorkerOnly { };
+[Exposed=Window, SecureContext] interface SecureOnly { };
+[Exposed=*] interface Bare { };
+
+[Exposed=*]
+interface Counter : EventTarget {
+  constructor(optional long start = 0);
+  readonly attribute long value;
+  attribute long step;
+  [SameObject] readonly attribute Counter self;
+  readonly attribute Promise<long> ready;
+  [PutForwards=step] readonly attribute Counter inner;
+  readonly attribute FrozenArray<long> factors;
+  attribute EventHandler onchange;
+  long add(long amount, optional long times = 1, long... more);
+  Promise<long> later(long amount);
+  Promise<FrozenArray<long>> list();
+  [NewObject] Counter fresh();
+  static Counter of(long start);
+  static readonly attribute long made;
+  const boolean COUNTS = true;
+};
+[Exposed=*]
+interface Doubling : Counter {
+  constructor(optional long start = 0);
+  readonly attribute long doubled;
+};
+
+enum Color { "", "red", "dark-blue" };
+
+[Exposed=*]
+interface Paint {
+  constructor();
+  attribute Color color;
+  stringifier readonly attribute DOMString text;
+};
+
+dictionary Base { long b = 7; required DOMString a; };
+dictionary Derived : Base { sequence<long> list = []; Color? color = null; any thing; [Clamp] octet clamped; };
+dictionary Nothing { };
+typedef (Counter or sequence<DOMString> or Base) Mixed;
+
+[Exposed=*]
+interface Convert {
+  constructor();
+  byte byte(byte v);
+  octet octet(octet v);
+  [EnforceRange] unsigned long long plain();
+  unsigned long enforced([EnforceRange] unsigned long v);
+  octet clamped([Clamp] octet v);
+  unrestricted double unrestricted(unrestricted double v);
+  double restricted(double v);
+  float single(float v);
+  boolean boolean(boolean v);
+  DOMString domString(DOMString v);
+  DOMString nullToEmpty([LegacyNullToEmptyString] DOMString v);
+  USVString usvString(USVString v);
+  ByteString byteString(ByteString v);
+  DOMString? nullable(DOMString? v);
+  Color color(Color v);
+  sequence<long> sequence(sequence<long> v);
+  record<DOMString, long> record(record<DOMString, long> v);
+  record<USVString, long> usvRecord(record<USVString, long> v);
+  DOMString dictionary(Derived v);
+  DOMString optionalDictionary(optional Nothing v = {});
+  DOMString mixed((Mixed or boolean or double or DOMString) v);
+  DOMString maybe(optional (long or DOMString)? v);
+  DOMString counter(Counter v);
+  DOMString target(EventTarget v);
+  object object(object v);
+  symbol symbol(symbol v);
+  any any(optional any v);
+  any callBack(Callback v, long x);
+  DOMString bufferSource(BufferSource v);
+  DOMString bytes(Uint8Array v);
+  DOMString shared([AllowShared] BufferSource v);
+  Uint8Array makeBytes(sequence<octet> v);
+  undefined fill(Uint8Array v, octet with);
+  ArrayBufferView same(ArrayBufferView v);
+  Promise<any> promise(Promise<any> v);
+  (long or undefined) longOrUndefined((long or undefined) v);
+  FrozenArray<long> frozen(FrozenArray<long> v);
+  DOMString overload();
+  DOMString overload(long v);
+  DOMString overload(DOMString v, Counter c);
+  DOMString overload(DOMString v, sequence<long> list);
+  DOMString overload(DOMString v, Nothing dictionary, optional long z);
+  any json(DOMString text);
+};
+callback Callback = any (long x);
+
+[Exposed=*]
+interface Pairs {
+  constructor(sequence<sequence<DOMString>> init);
+  undefined append(DOMString key, DOMString value);
+  iterable<DOMString, DOMString>;
+};
+[Exposed=*]
+interface Lookup {
+  constructor();
+  readonly maplike<DOMString, long>;
+};
+[Exposed=*]
+interface Members {
+  constructor();
+  readonly setlike<DOMString>;
+};
+
+[Exposed=*]
+namespace tools {
+  readonly attribute long version;
+  DOMString join(DOMString... parts);
+};
