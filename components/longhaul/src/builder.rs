@@ -25,6 +25,7 @@ use crate::worker_host::{NoAgents, Workers};
 /// Describes a [`UserAgent`]. Everything has a default; the profile's is memory, which is gone with the user agent.
 pub struct Builder {
     location: Location,
+    tables: Vec<&'static TableDefinition>,
     network: NetworkConfig,
     agent_host: Arc<dyn AgentHost>,
     permissions: Permissions,
@@ -71,6 +72,7 @@ impl Builder {
     pub(crate) fn new() -> Self {
         Builder {
             location: Location::Memory,
+            tables: Vec::new(),
             network: NetworkConfig::default(),
             agent_host: Arc::new(NoAgents),
             permissions: Permissions::default(),
@@ -87,6 +89,12 @@ impl Builder {
     /// Where the profile is kept.
     pub fn profile(mut self, location: Location) -> Self {
         self.location = location;
+        self
+    }
+
+    /// Tables of the embedder's own, kept in the profile beside the others. Their names must differ from all others'.
+    pub fn tables(mut self, tables: &[&'static TableDefinition]) -> Self {
+        self.tables.extend(tables);
         self
     }
 
@@ -156,7 +164,7 @@ impl Builder {
     /// To be called on a tokio runtime with its timers and I/O enabled; the user agent works on it from then on.
     pub async fn build(self) -> Result<UserAgent, BuildError> {
         let network = Network::new(self.network)?;
-        let (profile, report) = open_profile(self.location).await?;
+        let (profile, report) = open_profile(self.location, self.tables).await?;
         let caches = Caches::open(profile.clone()).await?;
         collect_garbage(&profile).await?;
         let online = watch::Sender::new(!self.offline);
@@ -227,11 +235,15 @@ impl Builder {
     }
 }
 
-/// Opens the profile with the tables of every part.
-async fn open_profile(location: Location) -> Result<(Profile, longhaul_storage::OpenReport), BuildError> {
-    let tables: Vec<&'static TableDefinition> =
-        [longhaul_cookies::TABLES, longhaul_service_worker::TABLES, longhaul_background_fetch::TABLES]
-            .concat();
+/// Opens the profile with the embedder's tables and those of every part.
+async fn open_profile(
+    location: Location,
+    mut tables: Vec<&'static TableDefinition>,
+) -> Result<(Profile, longhaul_storage::OpenReport), BuildError> {
+    for part in [longhaul_cookies::TABLES, longhaul_service_worker::TABLES, longhaul_background_fetch::TABLES]
+    {
+        tables.extend(part);
+    }
     let opening = tokio::task::spawn_blocking(move || Profile::open(location, &tables));
     Ok(opening.await.map_err(|_| BuildError::Runtime)??)
 }

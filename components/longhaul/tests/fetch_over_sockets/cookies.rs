@@ -1,0 +1,102 @@
+//! Credentials modes, and cookies by way of them.
+
+use longhaul::UserAgent;
+use longhaul::fetch::{CredentialsMode, Mode, Response};
+
+use crate::support::{Reply, Seen, Server, fetch, reply, request, user_agent};
+
+/// Sets what the query says, and shares with every origin, credentials included.
+fn setting(seen: &Seen) -> Reply {
+    let origin = seen.header("Origin").unwrap_or_default();
+    let mut headers =
+        vec![("Access-Control-Allow-Origin", origin.as_str()), ("Access-Control-Allow-Credentials", "true")];
+    let cookie = seen.target.split_once('?').map(|(_, query)| query.replace("%20", " "));
+    if let Some(cookie) = &cookie {
+        headers.push(("Set-Cookie", cookie));
+    }
+    reply(200, &headers, "")
+}
+
+async fn go(
+    user_agent: &UserAgent,
+    page: &str,
+    url: &str,
+    mode: Mode,
+    credentials_mode: CredentialsMode,
+) -> Response {
+    let mut request = request(page, url);
+    request.mode = mode;
+    request.credentials_mode = credentials_mode;
+    let response = fetch(user_agent, request).await;
+    assert_eq!(response.reason(), None);
+    response
+}
+
+fn last_cookie(server: &Server) -> Option<String> {
+    server.seen().last().unwrap().header("Cookie")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_modes_decide_about_both_ways() {
+    let home = Server::http(setting).await;
+    let other = Server::http(setting).await;
+    let page = home.origin();
+    use CredentialsMode::{Include, Omit, SameOrigin};
+    // (whom it asks, mode, whether credentials go along); both servers are one site, so that cookies could.
+    let rows = [
+        (&home, Omit, false),
+        (&home, SameOrigin, true),
+        (&home, Include, true),
+        (&other, Omit, false),
+        (&other, SameOrigin, false),
+        (&other, Include, true),
+    ];
+    for mode in [Mode::Cors, Mode::NoCors] {
+        for (server, credentials_mode, expected) in rows {
+            let user_agent = user_agent().await;
+            let url = |query: &str| format!("{}/{query}", server.origin());
+            go(&user_agent, &page, &format!("{page}/?old=1"), Mode::Cors, Include).await;
+            let response = go(&user_agent, &page, &url("?new=1"), mode, credentials_mode).await;
+            assert!(!response.header_list.contains("Set-Cookie"));
+            let context = format!("{mode} {credentials_mode} {}", server.origin());
+            assert_eq!(last_cookie(server).as_deref(), expected.then_some("old=1"), "{context}");
+            go(&user_agent, &page, &page, Mode::Cors, Include).await;
+            let kept = if expected { "old=1; new=1" } else { "old=1" };
+            assert_eq!(last_cookie(&home).as_deref(), Some(kept), "{context}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_site_sends_and_sets_only_what_allows_it() {
+    let server = Server::http(setting).await;
+    let user_agent = user_agent().await;
+    let (site, page) = (server.origin_of("site.localhost"), server.origin_of("page.localhost"));
+    let include = CredentialsMode::Include;
+    for cookie in [
+        "strict=1;%20SameSite=Strict",
+        "lax=1;%20SameSite=Lax",
+        "unset=1",
+        "none=1;%20SameSite=None;%20Secure",
+    ] {
+        go(&user_agent, &site, &format!("{site}/?{cookie}"), Mode::Cors, include).await;
+    }
+    go(&user_agent, &page, &format!("{site}/?mine=1"), Mode::Cors, include).await;
+    assert_eq!(last_cookie(&server).as_deref(), Some("none=1"));
+    go(&user_agent, &site, &site, Mode::Cors, include).await;
+    assert_eq!(last_cookie(&server).as_deref(), Some("strict=1; lax=1; unset=1; none=1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_hop_has_its_own_cookies() {
+    let server = Server::http(|seen| match seen.target.as_str() {
+        "/start" => reply(302, &[("Location", "/next"), ("Set-Cookie", "hop=1")], ""),
+        _ => reply(200, &[], ""),
+    })
+    .await;
+    let page = server.origin();
+    let start = format!("{page}/start");
+    go(&user_agent().await, &page, &start, Mode::Cors, CredentialsMode::SameOrigin).await;
+    assert_eq!(server.seen()[0].header("Cookie"), None);
+    assert_eq!(last_cookie(&server).as_deref(), Some("hop=1"));
+}

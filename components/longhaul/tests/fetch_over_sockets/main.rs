@@ -1,0 +1,13 @@
+//! Whole fetches of a user agent over real sockets.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod abort;
+mod broken_bodies;
+mod content_codings;
+mod cookies;
+mod cors;
+mod http2;
+mod redirects;
+mod uploads;
