@@ -1,0 +1,232 @@
+//! <https://w3c.github.io/ServiceWorker/#cache-objects>
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use longhaul::fetch::{self, FetchOptions, ServiceWorkersMode};
+use longhaul::service_worker::{self, CacheError, ExceptionKind};
+use longhaul_idl::runtime::{DomString, Exception, ObjectRef, PromiseOf, Realm};
+use longhaul_idl::{
+    CacheMethods, CacheQueryOptions, CacheStorageMethods, MultiCacheQueryOptions, RequestInfo, RequestInit,
+    ResponseOrUndefined,
+};
+
+use crate::fetch::{Guard, Request, Response, shape_from_info};
+
+/// <https://w3c.github.io/ServiceWorker/#cache-interface>
+pub(crate) struct Cache(service_worker::Cache);
+
+/// <https://w3c.github.io/ServiceWorker/#cachestorage-interface>
+pub(crate) struct CacheStorage(service_worker::CacheStorage);
+
+longhaul_idl::platform_object!(Cache => longhaul_idl::cache);
+longhaul_idl::platform_object!(CacheStorage => longhaul_idl::cache_storage);
+
+impl CacheStorage {
+    pub(crate) fn new(storage: service_worker::CacheStorage) -> Arc<Self> {
+        Arc::new(Self(storage))
+    }
+}
+
+/// The exception for an error of the service-worker machinery.
+pub(crate) fn exception(kind: ExceptionKind, message: String) -> Exception {
+    match kind {
+        ExceptionKind::TypeError => Exception::TypeError(message),
+        ExceptionKind::QuotaExceededError => {
+            Exception::QuotaExceeded { quota: None, requested: None, message }
+        }
+        other => Exception::dom(other.name(), message),
+    }
+}
+
+fn cache_exception(error: CacheError) -> Exception {
+    exception(error.kind(), error.to_string())
+}
+
+/// The options of a query, in the words of the layer below.
+pub(crate) fn query_options(options: &CacheQueryOptions) -> fetch::cache_query::CacheQueryOptions {
+    fetch::cache_query::CacheQueryOptions {
+        ignore_search: options.ignore_search,
+        ignore_method: options.ignore_method,
+        ignore_vary: options.ignore_vary,
+    }
+}
+
+fn response_object(response: Option<fetch::Response>) -> ResponseOrUndefined {
+    match response {
+        Some(response) => ResponseOrUndefined::Response(Response::create(response, Guard::Immutable)),
+        None => ResponseOrUndefined::Undefined,
+    }
+}
+
+/// The request that a method is given: its shape, or what the constructor makes of the URL.
+fn optional_shape(realm: &dyn Realm, info: Option<RequestInfo>) -> Result<Option<fetch::Request>, Exception> {
+    info.map(|info| shape_from_info(realm, info)).transpose()
+}
+
+/// The requests that `add()` and `addAll()` fetch.
+fn requests_to_add(realm: &dyn Realm, infos: Vec<RequestInfo>) -> Result<Vec<fetch::Request>, Exception> {
+    let scope = crate::global_scope(realm)?;
+    let mut requests = Vec::with_capacity(infos.len());
+    for info in infos {
+        let mut request = Request::new(realm, info, RequestInit::default())?.take_request()?;
+        if !scope.settings().is_window {
+            request.service_workers_mode = ServiceWorkersMode::None;
+        }
+        requests.push(request);
+    }
+    Ok(requests)
+}
+
+impl CacheMethods for Cache {
+    fn match_(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        request: RequestInfo,
+        options: CacheQueryOptions,
+    ) -> Result<PromiseOf<ResponseOrUndefined>, Exception> {
+        let request = shape_from_info(realm, request)?;
+        let cache = self.0.clone();
+        Ok(PromiseOf::new(async move {
+            let found = cache.match_(&request, &query_options(&options)).await.map_err(cache_exception)?;
+            Ok(response_object(found))
+        }))
+    }
+
+    fn match_all(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        request: Option<RequestInfo>,
+        options: CacheQueryOptions,
+    ) -> Result<PromiseOf<Vec<ObjectRef>>, Exception> {
+        let request = optional_shape(realm, request)?;
+        let cache = self.0.clone();
+        Ok(PromiseOf::new(async move {
+            let found =
+                cache.match_all(request.as_ref(), &query_options(&options)).await.map_err(cache_exception)?;
+            let objects =
+                found.into_iter().map(|response| Response::create(response, Guard::Immutable) as ObjectRef);
+            Ok(objects.collect())
+        }))
+    }
+
+    fn add(self: &Arc<Self>, realm: &dyn Realm, request: RequestInfo) -> Result<PromiseOf<()>, Exception> {
+        self.add_all(realm, vec![request])
+    }
+
+    /// <https://w3c.github.io/ServiceWorker/#cache-addAll>
+    fn add_all(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        requests: Vec<RequestInfo>,
+    ) -> Result<PromiseOf<()>, Exception> {
+        let requests = requests_to_add(realm, requests)?;
+        let cache = self.0.clone();
+        let user_agent = crate::global_scope(realm)?.user_agent().clone();
+        Ok(PromiseOf::new(async move {
+            let fetch = |request, controller| {
+                user_agent.fetch(request, FetchOptions { controller, ..FetchOptions::default() }).boxed()
+            };
+            cache.add_all(requests, fetch).await.map_err(cache_exception)
+        }))
+    }
+
+    /// <https://w3c.github.io/ServiceWorker/#cache-put>
+    fn put(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        request: RequestInfo,
+        response: ObjectRef,
+    ) -> Result<PromiseOf<()>, Exception> {
+        // 1.–3. The request.
+        let request = shape_from_info(realm, request)?;
+        // 4.–8. The response; its body is gone from the object.
+        let response = response
+            .downcast::<Response>()
+            .ok_or_else(|| Exception::type_error("the object is not a Response"))?
+            .take_response()?;
+        // 9.–15. Stored as it comes.
+        let cache = self.0.clone();
+        Ok(PromiseOf::new(async move { cache.put(&request, response).await.map_err(cache_exception) }))
+    }
+
+    fn delete(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        request: RequestInfo,
+        options: CacheQueryOptions,
+    ) -> Result<PromiseOf<bool>, Exception> {
+        let request = shape_from_info(realm, request)?;
+        let cache = self.0.clone();
+        Ok(PromiseOf::new(async move {
+            cache.delete(&request, &query_options(&options)).await.map_err(cache_exception)
+        }))
+    }
+
+    fn keys(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        request: Option<RequestInfo>,
+        options: CacheQueryOptions,
+    ) -> Result<PromiseOf<Vec<ObjectRef>>, Exception> {
+        let request = optional_shape(realm, request)?;
+        let cache = self.0.clone();
+        Ok(PromiseOf::new(async move {
+            let found =
+                cache.keys(request.as_ref(), &query_options(&options)).await.map_err(cache_exception)?;
+            Ok(found
+                .into_iter()
+                .map(|request| Request::create(request, Guard::Immutable) as ObjectRef)
+                .collect())
+        }))
+    }
+}
+
+impl CacheStorageMethods for CacheStorage {
+    fn match_(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        request: RequestInfo,
+        options: MultiCacheQueryOptions,
+    ) -> Result<PromiseOf<ResponseOrUndefined>, Exception> {
+        let request = shape_from_info(realm, request)?;
+        let storage = self.0.clone();
+        let options = service_worker::MultiCacheQueryOptions {
+            query: fetch::cache_query::CacheQueryOptions {
+                ignore_search: options.ignore_search,
+                ignore_method: options.ignore_method,
+                ignore_vary: options.ignore_vary,
+            },
+            cache_name: options.cache_name.map(Into::into),
+        };
+        Ok(PromiseOf::new(async move {
+            Ok(response_object(storage.match_(&request, &options).await.map_err(cache_exception)?))
+        }))
+    }
+
+    fn has(self: &Arc<Self>, _: &dyn Realm, name: DomString) -> Result<PromiseOf<bool>, Exception> {
+        let storage = self.0.clone();
+        Ok(PromiseOf::new(async move { storage.has(&name).await.map_err(cache_exception) }))
+    }
+
+    fn open(self: &Arc<Self>, _: &dyn Realm, name: DomString) -> Result<PromiseOf<ObjectRef>, Exception> {
+        let storage = self.0.clone();
+        Ok(PromiseOf::new(async move {
+            let cache = storage.open(&name).await.map_err(cache_exception)?;
+            Ok(Arc::new(Cache(cache)) as ObjectRef)
+        }))
+    }
+
+    fn delete(self: &Arc<Self>, _: &dyn Realm, name: DomString) -> Result<PromiseOf<bool>, Exception> {
+        let storage = self.0.clone();
+        Ok(PromiseOf::new(async move { storage.delete(&name).await.map_err(cache_exception) }))
+    }
+
+    fn keys(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<Vec<DomString>>, Exception> {
+        let storage = self.0.clone();
+        Ok(PromiseOf::new(async move {
+            let names = storage.keys().await.map_err(cache_exception)?;
+            Ok(names.into_iter().map(DomString::from).collect())
+        }))
+    }
+}

@@ -1,0 +1,157 @@
+//! <https://fetch.spec.whatwg.org/#fetch-method>
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use longhaul::fetch::{FetchController, FetchOptions, ServiceWorkersMode};
+use longhaul_idl::runtime::{
+    AgentHandle, Exception, Held, ObjectRef, PromiseOf, Realm, RealmId, Resolver, TaskSource, Value,
+};
+use longhaul_idl::{RequestInfo, RequestInit};
+
+use super::body::AbortedWith;
+use super::{Request, Response};
+
+/// The calls of `fetch()` whose signal may still abort them, by number.
+#[derive(Default)]
+pub(crate) struct AbortObservers {
+    last: AtomicU64,
+    calls: Mutex<HashMap<u64, Call>>,
+}
+
+/// What the abort of a signal ends.
+#[derive(Clone)]
+struct Call {
+    controller: FetchController,
+    aborted_with: AbortedWith,
+    /// The promise, until it is settled.
+    pending: Pending,
+}
+
+type Pending = Arc<Mutex<Option<Resolver>>>;
+
+/// Keeps the signal's abort tied to a call, for as long as it lives.
+#[derive(Clone)]
+pub(super) struct AbortObservation(
+    #[allow(dead_code, reason = "it is there to be dropped")] Arc<Observation>,
+);
+
+struct Observation {
+    number: u64,
+    agent: Arc<dyn AgentHandle>,
+    realm: RealmId,
+}
+
+impl Drop for Observation {
+    fn drop(&mut self) {
+        let number = self.number;
+        let forget = move |realm: &dyn Realm| {
+            if let Ok(scope) = crate::global_scope(realm) {
+                scope.abort_observers().take(number);
+            }
+            // It fails only when the realm cannot run anything any more.
+            let _ = realm.core("forgetAbort", vec![Value::Number(number as f64)]);
+        };
+        self.agent.queue_task(TaskSource::Dom, self.realm, Box::new(forget));
+    }
+}
+
+impl AbortObservers {
+    fn add(&self, call: Call) -> u64 {
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(number, call);
+        number
+    }
+
+    fn take(&self, number: u64) -> Option<Call> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
+    }
+
+    /// The abort steps that `fetch()` adds to its request's signal.
+    pub(crate) fn aborted(&self, realm: &dyn Realm, number: u64, reason: Held) {
+        let Some(call) = self.take(number) else { return };
+        // 1.–3. The fetch ends.
+        call.aborted_with.set(reason.clone());
+        call.controller.abort(None);
+        // 4. The promise rejects, unless it has its response; that one's body breaks off.
+        if let Some(resolver) = take(&call.pending) {
+            realm.settle(resolver, Err(Exception::Held(reason)));
+        }
+    }
+}
+
+fn take(pending: &Pending) -> Option<Resolver> {
+    pending.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// <https://fetch.spec.whatwg.org/#dom-global-fetch>
+pub(crate) fn fetch_method(
+    realm: &dyn Realm,
+    input: RequestInfo,
+    init: RequestInit,
+) -> Result<PromiseOf<ObjectRef>, Exception> {
+    let scope = crate::global_scope(realm)?;
+    // 2.–3. What the constructor makes of the arguments; what it throws rejects.
+    let object = Request::new(realm, input, init)?;
+    // 4. Aborted before it began.
+    let signal = object.followed_signal(realm)?;
+    let mut request = object.take_request()?;
+    if let Some(signal) = &signal {
+        let reason = realm.core("abortReason", vec![Value::Held(signal.clone())])?;
+        if !reason.is_undefined() {
+            return Err(Exception::Held(realm.hold(reason)?));
+        }
+    }
+    // 5.–6. What a service worker fetches goes past service workers.
+    if !scope.settings().is_window {
+        request.service_workers_mode = ServiceWorkersMode::None;
+    }
+    // 7.–10. The promise, and the abort steps.
+    let (promise, resolver) = realm.new_promise()?;
+    let pending: Pending = Arc::new(Mutex::new(Some(resolver)));
+    let controller = FetchController::new();
+    let aborted_with = AbortedWith::default();
+    let observation = match signal {
+        Some(signal) => {
+            let call = Call {
+                controller: controller.clone(),
+                aborted_with: aborted_with.clone(),
+                pending: Arc::clone(&pending),
+            };
+            let number = scope.abort_observers().add(call);
+            realm.core("observeAbort", vec![Value::Held(signal), Value::Number(number as f64)])?;
+            let observation = Observation { number, agent: Arc::clone(realm.agent()), realm: realm.id() };
+            Some(AbortObservation(Arc::new(observation)))
+        }
+        None => None,
+    };
+    // 11. The fetch; its response comes back in a task.
+    let url = request.url().to_string();
+    let fetching = scope.user_agent().fetch(request, FetchOptions { controller, ..FetchOptions::default() });
+    let agent = Arc::clone(realm.agent());
+    let id = realm.id();
+    let process_response = async move {
+        let response = fetching.await;
+        let settle = move |realm: &dyn Realm| {
+            // 11.1. The abort was faster.
+            let Some(resolver) = take(&pending) else { return };
+            // 11.2.–11.3. NOTE: an abort from elsewhere looks like any failure to a script.
+            let result = if response.is_network_error() {
+                // NOTE: the reason is for people, not for scripts.
+                if let (Some(reason), Ok(scope)) = (response.reason(), crate::global_scope(realm)) {
+                    scope.console().message("error", &format!("fetch() of {url}: {reason}"));
+                }
+                Err(Exception::type_error("the fetch failed"))
+            } else {
+                // 11.4.–11.5. The response.
+                Ok(Value::Object(Response::of_fetch(response, aborted_with, observation)))
+            };
+            realm.settle(resolver, result);
+        };
+        agent.queue_task(TaskSource::Networking, id, Box::new(settle));
+    };
+    realm.agent().spawn(process_response.boxed());
+    Ok(PromiseOf::Held(promise))
+}

@@ -1,0 +1,105 @@
+//! What the self-hosted core calls.
+
+use std::sync::Arc;
+
+use longhaul_idl::runtime::{Exception, Held, Hook, Realm, TaskSource, Value};
+
+use crate::background_fetch::update_ui;
+use crate::html::delay;
+
+/// Name and function.
+pub(crate) static HOOKS: &[(&str, Hook)] = &[
+    ("aborted", aborted),
+    ("cancelTimer", cancel_timer),
+    ("consoleMessage", console_message),
+    ("now", now),
+    ("runTimerScript", run_timer_script),
+    ("startTimeout", start_timeout),
+    ("startTimer", start_timer),
+    ("updateUI", |realm, args| {
+        let [registration, options] = arguments(args)?;
+        update_ui(realm, &held(realm, registration)?, &held(realm, options)?)
+    }),
+];
+
+/// The arguments of a hook, which the core gives in the right number.
+fn arguments<const N: usize>(args: Vec<Value>) -> Result<[Value; N], Exception> {
+    args.try_into().map_err(|_| Exception::type_error("the hook takes another number of arguments"))
+}
+
+fn number(value: &Value) -> Result<f64, Exception> {
+    match value {
+        Value::Number(number) => Ok(*number),
+        _ => Err(Exception::type_error("the hook takes a number")),
+    }
+}
+
+fn text(value: Value) -> Result<String, Exception> {
+    match value {
+        Value::String(text) => Ok(text.into()),
+        _ => Err(Exception::type_error("the hook takes a string")),
+    }
+}
+
+fn held(realm: &dyn Realm, value: Value) -> Result<Held, Exception> {
+    match value {
+        Value::Held(held) => Ok(held),
+        other => realm.hold(other),
+    }
+}
+
+fn now(realm: &dyn Realm, _: Vec<Value>) -> Result<Value, Exception> {
+    Ok(Value::Number(crate::global_scope(realm)?.now()))
+}
+
+fn console_message(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let [level, message] = arguments(args)?;
+    crate::global_scope(realm)?.console().message(&text(level)?, &text(message)?);
+    Ok(Value::Undefined)
+}
+
+fn start_timer(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let [start, milliseconds] = arguments(args)?;
+    let delay = delay(number(&milliseconds)?);
+    crate::global_scope(realm)?.timers().start(realm.id(), delay, number(&start)? as u64);
+    Ok(Value::Undefined)
+}
+
+/// A timeout that nothing waits for: the agent does not stay alive for it.
+fn start_timeout(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let [start, milliseconds] = arguments(args)?;
+    let delay = delay(number(&milliseconds)?);
+    let agent = Arc::clone(realm.agent());
+    let id = realm.id();
+    tokio::spawn(async move {
+        tokio::time::sleep(delay).await;
+        let fire = move |realm: &dyn Realm| {
+            if let Err(exception) = realm.core("timerFired", vec![start]) {
+                realm.report_exception(exception);
+            }
+        };
+        agent.queue_task(TaskSource::Timer, id, Box::new(fire));
+    });
+    Ok(Value::Undefined)
+}
+
+fn cancel_timer(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let [start] = arguments(args)?;
+    crate::global_scope(realm)?.timers().cancel(realm.id(), number(&start)? as u64);
+    Ok(Value::Undefined)
+}
+
+/// A timer whose handler is text.
+fn run_timer_script(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let [source] = arguments(args)?;
+    let file = crate::global_scope(realm)?.settings().api_base_url.to_string();
+    realm.run_script(text(source)?.as_bytes(), &file)?;
+    Ok(Value::Undefined)
+}
+
+fn aborted(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let [call, reason] = arguments(args)?;
+    let reason = held(realm, reason)?;
+    crate::global_scope(realm)?.abort_observers().aborted(realm, number(&call)? as u64, reason);
+    Ok(Value::Undefined)
+}

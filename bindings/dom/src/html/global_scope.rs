@@ -1,0 +1,162 @@
+//! What every global object has behind it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, UNIX_EPOCH};
+
+use longhaul::UserAgent;
+use longhaul::fetch::EnvironmentSettings;
+use longhaul_idl::runtime::{Exception, ObjectRef, Realm, RealmId};
+
+use super::{ServiceWorkerGlobal, WindowGlobal};
+use crate::background_fetch::BackgroundFetchRegistrations;
+use crate::cache::CacheStorage;
+use crate::fetch::AbortObservers;
+use crate::performance::Performance;
+use crate::service_worker::{ServiceWorkerContainer, ServiceWorkerObjects};
+use crate::web_crypto::Crypto;
+
+/// Where console messages go.
+pub trait ConsoleSink: Send + Sync + 'static {
+    /// A message of a level (`debug`, `log`, `info`, `warn` or `error`), already put into text. The text is the page's: it may
+    /// hold any character.
+    fn message(&self, level: &str, text: &str);
+}
+
+/// The agent's clock for timers. The host queues a task that calls the core's `timerFired` with the number when the time has
+/// come; timers of the same moment come in the order of their start.
+pub trait TimerHost: Send + Sync + 'static {
+    /// Starts a timer.
+    fn start(&self, realm: RealmId, delay: Duration, number: u64);
+
+    /// Ends a timer that has not fired.
+    fn cancel(&self, realm: RealmId, number: u64);
+}
+
+/// What a global object is made from.
+#[derive(Clone)]
+pub struct GlobalOptions {
+    /// The user agent it belongs to.
+    pub user_agent: UserAgent,
+    /// Its environment settings.
+    pub environment: Arc<EnvironmentSettings>,
+    /// Where its console messages go.
+    pub console: Arc<dyn ConsoleSink>,
+    /// Its timers.
+    pub timers: Arc<dyn TimerHost>,
+}
+
+impl std::fmt::Debug for GlobalOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GlobalOptions").field("environment", &self.environment).finish_non_exhaustive()
+    }
+}
+
+/// The part of a global object that does not depend on which one it is.
+pub(crate) struct GlobalScope {
+    options: GlobalOptions,
+    /// The time origin on the monotonic clock.
+    time_origin: Duration,
+    /// The time origin on the wall clock, in milliseconds.
+    wall_clock_origin: f64,
+    abort_observers: AbortObservers,
+    pub(crate) background_fetches: BackgroundFetchRegistrations,
+    pub(crate) service_workers: ServiceWorkerObjects,
+    caches: OnceLock<Arc<CacheStorage>>,
+    container: OnceLock<Arc<ServiceWorkerContainer>>,
+    crypto: OnceLock<Arc<Crypto>>,
+    performance: OnceLock<Arc<Performance>>,
+}
+
+impl GlobalScope {
+    pub(crate) fn new(options: GlobalOptions) -> Arc<Self> {
+        let clock = options.user_agent.clock();
+        let since_epoch = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Arc::new(Self {
+            time_origin: clock.monotonic(),
+            wall_clock_origin: since_epoch.as_secs_f64() * 1000.0,
+            options,
+            abort_observers: AbortObservers::default(),
+            background_fetches: BackgroundFetchRegistrations::default(),
+            service_workers: ServiceWorkerObjects::default(),
+            caches: OnceLock::new(),
+            container: OnceLock::new(),
+            crypto: OnceLock::new(),
+            performance: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn user_agent(&self) -> &UserAgent {
+        &self.options.user_agent
+    }
+
+    pub(crate) fn settings(&self) -> &Arc<EnvironmentSettings> {
+        &self.options.environment
+    }
+
+    pub(crate) fn timers(&self) -> &dyn TimerHost {
+        &*self.options.timers
+    }
+
+    pub(crate) fn console(&self) -> &dyn ConsoleSink {
+        &*self.options.console
+    }
+
+    pub(crate) fn abort_observers(&self) -> &AbortObservers {
+        &self.abort_observers
+    }
+
+    pub(crate) fn caches(&self) -> Arc<CacheStorage> {
+        Arc::clone(
+            self.caches
+                .get_or_init(|| CacheStorage::new(self.user_agent().caches(&self.settings().storage_key))),
+        )
+    }
+
+    pub(crate) fn container(&self, realm: &dyn Realm) -> Arc<ServiceWorkerContainer> {
+        if let Some(container) = self.container.get() {
+            return Arc::clone(container);
+        }
+        let container = Arc::clone(self.container.get_or_init(|| Arc::new(ServiceWorkerContainer)));
+        ServiceWorkerContainer::observe_controller(&container, self, realm);
+        container
+    }
+
+    pub(crate) fn crypto(&self) -> Arc<Crypto> {
+        Arc::clone(self.crypto.get_or_init(|| Arc::new(Crypto)))
+    }
+
+    pub(crate) fn performance(&self) -> Arc<Performance> {
+        Arc::clone(self.performance.get_or_init(|| Arc::new(Performance)))
+    }
+
+    /// <https://w3c.github.io/hr-time/#dfn-current-high-resolution-time>, in steps of 100 µs, or of 5 µs where the environment
+    /// is isolated.
+    pub(crate) fn now(&self) -> f64 {
+        let step = if self.settings().cross_origin_isolated { 5 } else { 100 };
+        let elapsed = self.user_agent().clock().monotonic().saturating_sub(self.time_origin);
+        let microseconds = elapsed.as_micros() / step * step;
+        microseconds as f64 / 1000.0
+    }
+
+    /// <https://w3c.github.io/hr-time/#dom-performance-timeorigin>
+    pub(crate) fn time_origin(&self) -> f64 {
+        (self.wall_clock_origin * 10.0).floor() / 10.0
+    }
+
+    pub(crate) fn wall_clock_milliseconds(&self) -> i64 {
+        let since_epoch = self.user_agent().clock().now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The scope of a realm's global object.
+pub(crate) fn global_scope(realm: &dyn Realm) -> Result<Arc<GlobalScope>, Exception> {
+    scope_of(&realm.global()).ok_or_else(|| Exception::type_error("the global object is of another kind"))
+}
+
+fn scope_of(global: &ObjectRef) -> Option<Arc<GlobalScope>> {
+    match global.downcast::<WindowGlobal>() {
+        Some(window) => Some(window.scope()),
+        None => global.downcast::<ServiceWorkerGlobal>().map(|worker| worker.scope()),
+    }
+}

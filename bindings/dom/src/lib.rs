@@ -1,0 +1,130 @@
+//! The façade: engine-neutral objects behind every interface.
+//!
+//! An adapter mounts [`bindings()`] and [`core()`] in a realm whose global object is a [`WindowGlobal`] or a
+//! [`ServiceWorkerGlobal`]. The objects are plain Rust; state whose values are JavaScript's own (listeners, abort reasons,
+//! promises held by events) lives in the core, a few scripts that run in every realm before any of the author's.
+
+#![forbid(unsafe_code)]
+
+mod background_fetch;
+mod base64;
+mod blob;
+mod cache;
+mod console;
+mod fetch;
+mod hooks;
+mod html;
+mod performance;
+mod permissions;
+mod promise;
+mod service_worker;
+mod storage_manager;
+mod text_decoder;
+mod text_encoder;
+mod url;
+mod url_search_params;
+mod web_crypto;
+
+pub use html::{
+    ConsoleSink, GlobalOptions, ServiceWorkerGlobal, TimerHost, WindowGlobal, fire_dom_content_loaded,
+    fire_load,
+};
+pub use service_worker::dispatch_functional_event;
+
+use longhaul_idl::runtime::{Exception, InterfaceBinding, ObjectRef, Realm, SelfHostedCore, Value};
+
+pub(crate) use html::global_scope;
+
+/// Every interface, but for those that `longhaul_idl::core_bindings()` gives.
+pub fn bindings() -> Vec<InterfaceBinding> {
+    use longhaul_idl as idl;
+    vec![
+        // DOM
+        idl::event_target::binding(),
+        idl::event::binding(),
+        idl::custom_event::binding(),
+        idl::abort_controller::binding(),
+        idl::abort_signal::binding(),
+        idl::node::binding(),
+        idl::document::binding(),
+        // HTML
+        idl::window::binding(),
+        idl::location::binding(),
+        idl::navigator::binding(),
+        idl::error_event::binding(),
+        idl::promise_rejection_event::binding(),
+        idl::worker_global_scope::binding(),
+        idl::worker_location::binding(),
+        idl::worker_navigator::binding(),
+        // URL, Encoding, File API, Console
+        idl::url::binding::<url::UrlObject>(),
+        idl::url_search_params::binding::<url_search_params::URLSearchParams>(),
+        idl::text_decoder::binding::<text_decoder::TextDecoder>(),
+        idl::text_encoder::binding::<text_encoder::TextEncoder>(),
+        idl::blob::binding::<blob::Blob>(),
+        idl::file::binding::<blob::File>(),
+        idl::console::binding::<console::Console>(),
+        // Web Cryptography, High Resolution Time, Permissions, Storage
+        idl::crypto::binding(),
+        idl::performance::binding(),
+        idl::permissions::binding(),
+        idl::permission_status::binding(),
+        idl::storage_manager::binding(),
+        // Fetch
+        idl::headers::binding::<fetch::Headers>(),
+        idl::request::binding::<fetch::Request>(),
+        idl::response::binding::<fetch::Response>(),
+        // Service Workers
+        idl::service_worker::binding(),
+        idl::service_worker_registration::binding(),
+        idl::service_worker_container::binding(),
+        idl::service_worker_global_scope::binding(),
+        idl::clients::binding(),
+        idl::extendable_event::binding(),
+        idl::install_event::binding(),
+        idl::cache::binding(),
+        idl::cache_storage::binding(),
+        // Background Fetch
+        idl::background_fetch_manager::binding(),
+        idl::background_fetch_registration::binding(),
+        idl::background_fetch_record::binding(),
+        idl::background_fetch_event::binding(),
+        idl::background_fetch_update_ui_event::binding(),
+    ]
+}
+
+/// The self-hosted core.
+pub fn core() -> SelfHostedCore {
+    SelfHostedCore {
+        sources: &[
+            ("lists.js", include_str!("core/lists.js")),
+            ("event.js", include_str!("core/event.js")),
+            ("event_target.js", include_str!("core/event_target.js")),
+            ("event_handlers.js", include_str!("core/event_handlers.js")),
+            ("reporting.js", include_str!("core/reporting.js")),
+            ("timers.js", include_str!("core/timers.js")),
+            ("abort.js", include_str!("core/abort.js")),
+            ("extendable_event.js", include_str!("core/extendable_event.js")),
+            ("background_fetch_event.js", include_str!("core/background_fetch_event.js")),
+            ("console.js", include_str!("core/console.js")),
+        ],
+        hooks: hooks::HOOKS,
+    }
+}
+
+/// Fires an event of the interface `Event` that neither bubbles nor can be canceled.
+///
+/// <https://dom.spec.whatwg.org/#concept-event-fire>
+fn fire_event(realm: &dyn Realm, target: ObjectRef, name: &str) -> Result<(), Exception> {
+    realm.core("fireEvent", vec![Value::Object(target), Value::String(name.into())]).map(drop)
+}
+
+/// A text of an author's for a message: no control characters, and not all of a long one.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}

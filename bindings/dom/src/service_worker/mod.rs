@@ -1,0 +1,23 @@
+//! <https://w3c.github.io/ServiceWorker/>
+
+mod clients;
+mod dispatch;
+mod objects;
+mod service_worker_container;
+mod service_worker_object;
+mod service_worker_registration;
+
+pub(crate) use clients::Clients;
+pub use dispatch::dispatch_functional_event;
+pub(crate) use service_worker_container::ServiceWorkerContainer;
+pub(crate) use service_worker_object::ServiceWorker;
+pub(crate) use service_worker_registration::ServiceWorkerRegistration;
+
+pub(crate) use objects::ServiceWorkerObjects;
+
+use longhaul::service_worker::RegisterError;
+use longhaul_idl::runtime::Exception;
+
+fn register_exception(error: RegisterError) -> Exception {
+    crate::cache::exception(error.kind(), error.to_string())
+}

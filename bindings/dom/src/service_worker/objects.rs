@@ -1,0 +1,151 @@
+//! The objects of a realm that stand for service workers and their registrations.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use longhaul::service_worker::{RegistrationEvent, RegistrationHandle, WorkerHandle, WorkerId, WorkerState};
+use longhaul_idl::runtime::{Exception, Held, ObjectRef, Realm, TaskSource, Value};
+
+use super::{ServiceWorker, ServiceWorkerRegistration};
+
+/// One object for each service worker and each registration that the realm has seen.
+///
+/// <https://w3c.github.io/ServiceWorker/#environment-settings-object-service-worker-object-map>
+#[derive(Default)]
+pub(crate) struct ServiceWorkerObjects {
+    registrations: Mutex<Vec<(RegistrationHandle, Kept<ServiceWorkerRegistration>)>>,
+    workers: Mutex<HashMap<WorkerId, Kept<ServiceWorker>>>,
+}
+
+/// An object whose wrapper stays, so that listeners on it are heard.
+struct Kept<T> {
+    object: Arc<T>,
+    /// Absent until the realm holds the wrapper, and again when nothing will happen to the object any more.
+    wrapper: Option<Held>,
+}
+
+/// What happened to a registration since it was looked at.
+pub(crate) type RegistrationEvents = BoxStream<'static, RegistrationEvent>;
+
+impl ServiceWorkerObjects {
+    /// <https://w3c.github.io/ServiceWorker/#get-the-service-worker-registration-object>
+    pub(crate) fn registration(
+        &self,
+        realm: &dyn Realm,
+        handle: RegistrationHandle,
+    ) -> Result<Arc<ServiceWorkerRegistration>, Exception> {
+        let events = handle.observe();
+        self.registration_with_events(realm, handle, events)
+    }
+
+    /// The same, with the stream of what happens to it from a moment on.
+    pub(crate) fn registration_with_events(
+        &self,
+        realm: &dyn Realm,
+        handle: RegistrationHandle,
+        events: RegistrationEvents,
+    ) -> Result<Arc<ServiceWorkerRegistration>, Exception> {
+        let object = {
+            let mut registrations = self.registrations.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, kept)) = registrations.iter().find(|(known, _)| *known == handle) {
+                return Ok(Arc::clone(&kept.object));
+            }
+            let object = ServiceWorkerRegistration::new(handle.clone());
+            registrations.push((handle.clone(), Kept { object: Arc::clone(&object), wrapper: None }));
+            object
+        };
+        let wrapper = realm.hold(Value::Object(Arc::clone(&object) as ObjectRef))?;
+        let mut registrations = self.registrations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, kept)) = registrations.iter_mut().find(|(known, _)| *known == handle) {
+            kept.wrapper = Some(wrapper);
+        }
+        drop(registrations);
+        follow(realm, &object, events);
+        Ok(object)
+    }
+
+    /// <https://w3c.github.io/ServiceWorker/#get-the-service-worker-object>
+    pub(crate) fn worker(
+        &self,
+        realm: &dyn Realm,
+        handle: WorkerHandle,
+    ) -> Result<Arc<ServiceWorker>, Exception> {
+        let id = handle.id();
+        let object = {
+            let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(kept) = workers.get(&id) {
+                return Ok(Arc::clone(&kept.object));
+            }
+            let object = ServiceWorker::new(handle);
+            workers.insert(id, Kept { object: Arc::clone(&object), wrapper: None });
+            object
+        };
+        if object.current_state() != WorkerState::Redundant {
+            let wrapper = realm.hold(Value::Object(Arc::clone(&object) as ObjectRef))?;
+            if let Some(kept) = self.workers.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&id) {
+                kept.wrapper = Some(wrapper);
+            }
+        }
+        Ok(object)
+    }
+
+    /// Nothing happens to the worker any more; its wrapper may go.
+    fn release_worker(&self, id: WorkerId) {
+        let released = {
+            let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            workers.get_mut(&id).and_then(|kept| kept.wrapper.take())
+        };
+        drop(released);
+    }
+}
+
+/// Carries what happens to a registration into the realm, for as long as the realm has the object.
+fn follow(realm: &dyn Realm, object: &Arc<ServiceWorkerRegistration>, mut events: RegistrationEvents) {
+    let agent = Arc::clone(realm.agent());
+    let id = realm.id();
+    let object = Arc::downgrade(object);
+    // NOTE: the agent does not stay alive for this: it only listens.
+    tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            let Some(object) = object.upgrade() else { break };
+            let apply = move |realm: &dyn Realm| {
+                if let Err(exception) = apply(realm, &object, event) {
+                    realm.report_exception(exception);
+                }
+            };
+            agent.queue_task(TaskSource::Dom, id, Box::new(apply));
+        }
+    });
+}
+
+fn apply(
+    realm: &dyn Realm,
+    object: &Arc<ServiceWorkerRegistration>,
+    event: RegistrationEvent,
+) -> Result<(), Exception> {
+    match event {
+        // <https://w3c.github.io/ServiceWorker/#update-registration-state>
+        RegistrationEvent::WorkersChanged { installing, waiting, active } => {
+            object.set_workers(installing, waiting, active);
+            Ok(())
+        }
+        RegistrationEvent::UpdateFound { .. } => {
+            crate::fire_event(realm, Arc::clone(object) as ObjectRef, "updatefound")
+        }
+        // <https://w3c.github.io/ServiceWorker/#update-worker-state>
+        RegistrationEvent::StateChange { worker, state } => {
+            let scope = crate::global_scope(realm)?;
+            let worker = scope.service_workers.worker(realm, worker)?;
+            worker.set_state(state);
+            let fired = crate::fire_event(realm, Arc::clone(&worker) as ObjectRef, "statechange");
+            if state == WorkerState::Redundant {
+                scope.service_workers.release_worker(worker.id());
+            }
+            fired
+        }
+        // NOTE: what else may come to be reported changes no attribute.
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,163 @@
+//! What a page and a service worker see, in real realms, on a real user agent.
+
+mod support;
+
+use std::collections::HashMap;
+
+use support::server::Answer;
+use support::suite::{Browser, run_in_window};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_aborting_timers_and_globals() {
+    run_in_window(include_str!("scripts/events.js"), "events.js", HashMap::new(), 18).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fetch_objects_urls_encodings_blobs_and_caches() {
+    let answers = HashMap::from([("/hello.txt", Answer::ok("text/plain", "hello"))]);
+    run_in_window(include_str!("scripts/fetch_objects.js"), "fetch_objects.js", answers, 19).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_console_puts_values_into_text() {
+    let browser = Browser::start(HashMap::new()).await;
+    let page = browser.window(include_str!("scripts/console.js"), "console.js").await;
+    let (said, _) = tokio::task::block_in_place(|| browser.wait_for("log: over"));
+    let zeros = "0, ".repeat(99) + "0";
+    let expected = [
+        "log: text 1 -0 1n true null undefined Symbol(s)".to_owned(),
+        "log: { a: 1, b: \"two\", c: [ 1, \"x\", empty, null ], d: [getter], [Symbol(k)]: 2 }".to_owned(),
+        "log: [ 1, [ 2, [ 3, [ 4, [array] ] ] ] ]".to_owned(),
+        "log: Mine { a: 1 } {} [function named] [function (anonymous)] [function Klass]".to_owned(),
+        "log: { name: \"c\", self: [circular] }".to_owned(),
+        "log: Map(1) { \"k\" => { v: 1 } } Set(2) { 1, \"a\" } 1970-01-01T00:00:00.000Z /re/g [Uint8Array]"
+            .to_owned(),
+        "log: [object that cannot be shown]".to_owned(),
+        "log: Headers {} AbortError: why".to_owned(),
+        "log: a is 12 and 7, 1.5; { z: \"q\" } %,  styled %x rest %s".to_owned(),
+        "log: 100%".to_owned(),
+        format!("log: 200 [ {zeros}, … 2 more ]"),
+        "log: group".to_owned(),
+        "info:   inside".to_owned(),
+        "warn: warned".to_owned(),
+        "error: Assertion failed: seen too".to_owned(),
+        "error: Assertion failed".to_owned(),
+        "info: default: 1".to_owned(),
+        "info: default: 2".to_owned(),
+        "info: other: 1".to_owned(),
+        "debug: d".to_owned(),
+        "log: [ 1 ]".to_owned(),
+        "log: { a: 1 }".to_owned(),
+        "warn: no timer named none".to_owned(),
+        "log: [object console] function".to_owned(),
+    ];
+    assert_eq!(said, expected);
+    page.stop();
+    browser.user_agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_is_loaded_in_steps() {
+    let browser = Browser::start(HashMap::new()).await;
+    let script = "
+        const say = (event) => console.log(event.type, event.target === document, event.currentTarget === window,
+            event.eventPhase, event.bubbles, event.isTrusted, document.readyState);
+        document.onreadystatechange = say;
+        document.addEventListener('DOMContentLoaded', say);
+        addEventListener('DOMContentLoaded', say);
+        addEventListener('DOMContentLoaded', say, true);
+        document.addEventListener('load', say);
+        onload = (event) => { say(event); console.log('over'); };";
+    let page = browser.window(script, "page.js").await;
+    page.task(|realm| longhaul_dom::fire_dom_content_loaded(realm).expect("it is a page"));
+    page.task(|realm| longhaul_dom::fire_load(realm).expect("it is a page"));
+    let (said, _) = tokio::task::block_in_place(|| browser.wait_for("log: over"));
+    let expected = [
+        "log: readystatechange true false 2 false true interactive",
+        "log: DOMContentLoaded true true 1 true true interactive",
+        "log: DOMContentLoaded true false 2 true true interactive",
+        "log: DOMContentLoaded true true 3 true true interactive",
+        "log: readystatechange true false 2 false true complete",
+        "log: load true true 2 false true complete",
+    ];
+    assert_eq!(said, expected);
+    page.stop();
+    browser.user_agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listeners_are_heard_on_objects_that_nothing_else_refers_to() {
+    let browser = Browser::start(answers()).await;
+    let script = "(async () => {
+        navigator.serviceWorker.oncontrollerchange = () => console.log('controlled', navigator.serviceWorker.controller.scriptURL !== '');
+        (await navigator.serviceWorker.register('/sw.js')).installing.addEventListener('statechange', function () {
+            console.log('worker is ' + this.state);
+        });
+        const { backgroundFetch } = await navigator.serviceWorker.ready;
+        (await backgroundFetch.fetch('unheld', '/big.bin')).onprogress = function () {
+            if (this.result !== '') console.log('heard ' + this.result);
+        };
+    })()";
+    let page = browser.window(script, "page.js").await;
+    let (mut said, _) = tokio::task::block_in_place(|| browser.wait_for("log: heard success"));
+    said.retain(|line| line.starts_with("log: worker is ") || line.starts_with("log: controlled"));
+    assert!(said.contains(&"log: worker is activated".to_owned()), "{said:?}");
+    assert!(said.contains(&"log: controlled true".to_owned()), "{said:?}");
+    page.stop();
+    browser.user_agent.shutdown().await;
+}
+
+const SHAPES: &str = include_str!("scripts/shapes.js");
+
+fn answers() -> HashMap<&'static str, Answer> {
+    HashMap::from([
+        ("/sw.js", Answer::ok("text/javascript", include_str!("scripts/background_fetch_worker.js"))),
+        ("/small.txt", Answer::ok("text/plain", "small")),
+        ("/big.bin", Answer::ok("application/octet-stream", vec![7; 1_000_000])),
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_interfaces_have_their_shape_in_a_page_and_in_a_worker() {
+    let mut answers = answers();
+    answers.insert("/shapes.js", Answer::ok("text/javascript", SHAPES));
+    let worker = "importScripts('/harness.js', '/shapes.js'); oninstall = () => skipWaiting();";
+    answers.insert("/sw.js", Answer::ok("text/javascript", worker));
+    let browser = Browser::start(answers).await;
+    let page = browser.window("navigator.serviceWorker.register('/sw.js')", "page.js").await;
+    tokio::task::block_in_place(|| browser.assert_all_pass(38));
+    let _ = page.script(SHAPES, "shapes.js").await.expect("the agent runs");
+    tokio::task::block_in_place(|| browser.assert_all_pass(30));
+    page.stop();
+    browser.user_agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn background_fetches_from_a_page() {
+    let browser = Browser::start(answers()).await;
+    let page = browser.window(include_str!("scripts/background_fetch.js"), "background_fetch.js").await;
+    tokio::task::block_in_place(|| browser.assert_all_pass(9));
+    page.stop();
+    browser.user_agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_click_reaches_the_worker() {
+    let browser = Browser::start(answers()).await;
+    let script = "(async () => {
+        await navigator.serviceWorker.register('/sw.js');
+        const { backgroundFetch } = await navigator.serviceWorker.ready;
+        await backgroundFetch.fetch('clicked', '/hang', { title: 'Click me' });
+        console.log('begun');
+    })()";
+    let page = browser.window(script, "page.js").await;
+    tokio::task::block_in_place(|| browser.wait_for("log: begun"));
+    let registration = browser.user_agent.background_fetch().find("clicked").expect("it is there");
+    assert_eq!(registration.snapshot().title, "Click me");
+    registration.click();
+    tokio::task::block_in_place(|| browser.wait_for("log: worker: backgroundfetchclick of clicked"));
+    assert!(registration.abort().await);
+    tokio::task::block_in_place(|| browser.wait_for("log: worker: backgroundfetchabort of clicked"));
+    page.stop();
+    browser.user_agent.shutdown().await;
+}

@@ -1,0 +1,444 @@
+//! <https://html.spec.whatwg.org/#event-loop>: one thread, its engine, and what it is given to do.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use longhaul_dom::TimerHost;
+use longhaul_idl::runtime::{AgentHandle, Realm, RealmId, TaskSource, Value};
+use longhaul_quickjs::{Engine, EngineLimits, InterruptHandle};
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+
+use super::task_queues::{TaskQueues, Timers};
+
+/// What an agent may use up.
+#[derive(Clone, Copy, Debug)]
+pub struct AgentLimits {
+    /// The engine's memory, in bytes.
+    pub memory: usize,
+    /// The engine's stack, in bytes.
+    pub stack: usize,
+    /// How long one task may run before its script counts as runaway and the agent is ended.
+    pub task: Duration,
+}
+
+impl Default for AgentLimits {
+    fn default() -> Self {
+        AgentLimits { memory: 256 << 20, stack: 1 << 20, task: Duration::from_secs(60) }
+    }
+}
+
+/// How an agent ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgentEnd {
+    /// Somebody asked for it.
+    #[error("the agent was ended")]
+    Terminated,
+    /// A task ran longer than the limit.
+    #[error("a script ran longer than {} s", .0.as_secs_f32())]
+    Runaway(Duration),
+    /// More tasks were queued than the event loop could ever run.
+    #[error("the agent's task queue is full")]
+    QueueFull,
+    /// The engine could not be made.
+    #[error("no engine could be made: {0}")]
+    Engine(String),
+    /// The agent's thread panicked, which is a fault of this program.
+    #[error("the agent's thread panicked: {0}")]
+    Panicked(String),
+}
+
+type Task = Box<dyn FnOnce(&dyn Realm) + Send>;
+
+/// Something to do on the agent's thread.
+enum Work {
+    /// A task of a realm: it is followed by a microtask checkpoint.
+    Task(RealmId, Task),
+    /// What the host itself does with the engine.
+    Job(Box<dyn FnOnce(&Engine) + Send>),
+}
+
+/// An agent: a thread with an engine and an event loop. Dropping it ends it.
+pub struct Agent {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent").field("end", &*self.shared.end.borrow()).finish_non_exhaustive()
+    }
+}
+
+/// What the thread and all handles share.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+    /// Work that is queued or under way: tasks, running timers, futures.
+    pending: watch::Sender<usize>,
+    end: watch::Sender<Option<AgentEnd>>,
+    interrupt: OnceLock<InterruptHandle>,
+    runtime: Handle,
+    limits: AgentLimits,
+}
+
+#[derive(Default)]
+struct State {
+    queues: TaskQueues<Work>,
+    timers: Timers,
+    /// When the task that runs was begun.
+    running_since: Option<Instant>,
+    ending: Option<AgentEnd>,
+}
+
+impl Agent {
+    /// Starts the thread. Futures run on `runtime`, which must have timers.
+    pub fn start(name: &str, limits: AgentLimits, runtime: Handle) -> Result<Agent, AgentEnd> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            pending: watch::Sender::new(0),
+            end: watch::Sender::new(None),
+            interrupt: OnceLock::new(),
+            runtime,
+            limits,
+        });
+        let of_thread = shared.clone();
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            // The engine measures its own stack; what Rust puts on top of it needs room too.
+            .stack_size(limits.stack + (1 << 20))
+            .spawn(move || of_thread.thread())
+            .map_err(|error| AgentEnd::Engine(error.to_string()))?;
+        shared.runtime.spawn(watch_for_runaways(Arc::downgrade(&shared), limits.task));
+        Ok(Agent { shared })
+    }
+
+    /// What the agent's realms are given.
+    pub fn handle(&self) -> Arc<dyn AgentHandle> {
+        self.shared.clone()
+    }
+
+    /// The agent's timers.
+    pub fn timers(&self) -> Arc<dyn TimerHost> {
+        self.shared.clone()
+    }
+
+    /// Does something with the engine, after what is queued already.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<T, AgentEnd> {
+        let (sender, receiver) = oneshot::channel();
+        let job = Box::new(move |engine: &Engine| {
+            // Whoever asked may have lost interest.
+            let _ = sender.send(job(engine));
+        });
+        self.shared.push(TaskSource::Networking, Work::Job(job));
+        match receiver.await {
+            Ok(value) => Ok(value),
+            Err(_) => Err(self.ended().await),
+        }
+    }
+
+    /// Runs a task of a realm, with the microtask checkpoint that follows it; gives what it gave.
+    pub async fn run_task<T: Send + 'static>(
+        &self,
+        source: TaskSource,
+        realm: RealmId,
+        task: impl FnOnce(&dyn Realm) -> T + Send + 'static,
+    ) -> Result<T, AgentEnd> {
+        match self.queue(source, realm, task).await {
+            Some(value) => Ok(value),
+            // The agent lives, so it was the realm that ended.
+            None if self.alive() => Err(AgentEnd::Terminated),
+            None => Err(self.ended().await),
+        }
+    }
+
+    /// Queues a task of a realm; the future gives what it gave, or nothing if the agent ended or the realm is gone.
+    pub fn queue<T: Send + 'static>(
+        &self,
+        source: TaskSource,
+        realm: RealmId,
+        task: impl FnOnce(&dyn Realm) -> T + Send + 'static,
+    ) -> impl Future<Output = Option<T>> + Send + 'static {
+        let (sender, receiver) = oneshot::channel();
+        let task = Box::new(move |realm: &dyn Realm| {
+            // Whoever asked may have lost interest.
+            let _ = sender.send(task(realm));
+        });
+        self.shared.push(source, Work::Task(realm, task));
+        async move { receiver.await.ok() }
+    }
+
+    /// Ends the agent at once, a running script included.
+    pub fn terminate(&self) {
+        self.shared.terminate(AgentEnd::Terminated);
+    }
+
+    /// Whether it can still do anything.
+    pub fn alive(&self) -> bool {
+        self.shared.lock().ending.is_none() && self.shared.end.borrow().is_none()
+    }
+
+    /// Resolves once the thread is through, with the reason.
+    pub async fn ended(&self) -> AgentEnd {
+        self.shared.ended().await
+    }
+
+    /// [`Agent::ended`], of a life of its own.
+    pub fn watch_end(&self) -> impl Future<Output = AgentEnd> + Send + 'static {
+        let mut end = self.shared.end.subscribe();
+        async move {
+            let ended = end.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+            ended.unwrap_or(AgentEnd::Terminated)
+        }
+    }
+
+    /// Resolves once nothing is queued, running, timed or awaited.
+    pub async fn idle(&self) {
+        let mut pending = self.shared.pending.subscribe();
+        let mut end = self.shared.end.subscribe();
+        // The senders live as long as `self`, so neither can fail.
+        tokio::select! {
+            _ = pending.wait_for(|count| *count == 0) => {}
+            _ = end.wait_for(Option::is_some) => {}
+        }
+    }
+
+    /// Whether [`Agent::idle`] would resolve at once.
+    pub fn is_idle(&self) -> bool {
+        *self.shared.pending.borrow() == 0 || self.shared.end.borrow().is_some()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.terminate();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // What a panic interrupts is a task, which runs outside the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, source: TaskSource, work: Work) {
+        let mut state = self.lock();
+        if state.ending.is_some() {
+            return;
+        }
+        self.begin();
+        let refused = state.queues.push(source, work);
+        // What a refused task captured is dropped outside the lock.
+        drop(state);
+        match refused {
+            Ok(()) => self.wake.notify_one(),
+            Err(work) => {
+                self.finish();
+                drop(work);
+                self.terminate(AgentEnd::QueueFull);
+            }
+        }
+    }
+
+    fn begin(&self) {
+        self.pending.send_if_modified(|count| {
+            *count += 1;
+            *count == 1
+        });
+    }
+
+    fn finish(&self) {
+        self.pending.send_if_modified(|count| {
+            *count -= 1;
+            *count == 0
+        });
+    }
+
+    fn terminate(&self, reason: AgentEnd) {
+        let mut state = self.lock();
+        if state.ending.is_some() {
+            return;
+        }
+        state.ending = Some(reason);
+        if let Some(interrupt) = self.interrupt.get() {
+            interrupt.interrupt();
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    async fn ended(&self) -> AgentEnd {
+        let mut end = self.end.subscribe();
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let ended = end.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+        ended.unwrap_or(AgentEnd::Terminated)
+    }
+
+    /// The thread: it never panics outwards, and always says how it ended.
+    fn thread(self: Arc<Self>) {
+        let end = match catch_unwind(AssertUnwindSafe(|| self.event_loop())) {
+            Ok(end) => end,
+            Err(panic) => AgentEnd::Panicked(panic_message(&*panic)),
+        };
+        let (rest, timers) = {
+            let mut state = self.lock();
+            state.ending.get_or_insert(end.clone());
+            state.running_since = None;
+            (std::mem::take(&mut state.queues), std::mem::take(&mut state.timers))
+        };
+        // Dropping a task may run whatever its captures do on drop: outside the lock.
+        drop((rest, timers));
+        self.end.send_replace(Some(end));
+    }
+
+    /// <https://html.spec.whatwg.org/#event-loop-processing-model>
+    fn event_loop(self: &Arc<Self>) -> AgentEnd {
+        let _entered = self.runtime.enter();
+        let limits = EngineLimits { memory: Some(self.limits.memory), stack: Some(self.limits.stack) };
+        let engine = match Engine::new(limits) {
+            Ok(engine) => engine,
+            Err(error) => return AgentEnd::Engine(error.to_string()),
+        };
+        // The thread sets it once.
+        let _ = self.interrupt.set(engine.interrupt_handle());
+        loop {
+            // 2. The oldest task of a queue that is not empty; a timer whose time has come queues one.
+            let work = match self.next() {
+                Ok(work) => work,
+                Err(end) => return end,
+            };
+            match work {
+                // 2.6. The task, then the microtask checkpoint: both in `run_task`.
+                Work::Task(realm, task) => engine.run_task(realm, task),
+                Work::Job(job) => job(&engine),
+            }
+            self.lock().running_since = None;
+            self.finish();
+        }
+    }
+
+    /// Waits for something to do.
+    fn next(self: &Arc<Self>) -> Result<Work, AgentEnd> {
+        let mut state = self.lock();
+        loop {
+            if let Some(end) = &state.ending {
+                return Err(end.clone());
+            }
+            while let Some((realm, number)) = state.timers.due(Instant::now()) {
+                let fire = Box::new(move |realm: &dyn Realm| {
+                    if let Err(exception) = realm.core("timerFired", vec![Value::Number(number as f64)]) {
+                        realm.report_exception(exception);
+                    }
+                });
+                // The timer counted as pending; from here its task does.
+                if state.queues.push(TaskSource::Timer, Work::Task(realm, fire)).is_err() {
+                    return Err(AgentEnd::QueueFull);
+                }
+            }
+            if let Some(work) = state.queues.pop() {
+                state.running_since = Some(Instant::now());
+                return Ok(work);
+            }
+            state = match state.timers.next_deadline() {
+                Some(deadline) => {
+                    let wait = deadline.saturating_duration_since(Instant::now());
+                    self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+impl AgentHandle for Shared {
+    fn spawn(&self, future: BoxFuture<'static, ()>) {
+        if self.lock().ending.is_some() {
+            return;
+        }
+        self.begin();
+        let mut end = self.end.subscribe();
+        let pending = self.pending.clone();
+        self.runtime.spawn(async move {
+            let _done = Pending(pending);
+            tokio::select! {
+                // The agent's end cancels what it waits for.
+                _ = end.wait_for(Option::is_some) => {}
+                () = future => {}
+            }
+        });
+    }
+
+    fn queue_task(&self, source: TaskSource, realm: RealmId, task: Box<dyn FnOnce(&dyn Realm) + Send>) {
+        self.push(source, Work::Task(realm, task));
+    }
+}
+
+/// Counts a future down when it ends, or when it panics or is dropped with the runtime.
+struct Pending(watch::Sender<usize>);
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.0.send_if_modified(|count| {
+            *count -= 1;
+            *count == 0
+        });
+    }
+}
+
+impl TimerHost for Shared {
+    fn start(&self, realm: RealmId, delay: Duration, number: u64) {
+        let mut state = self.lock();
+        if state.ending.is_some() {
+            return;
+        }
+        // A deadline that no clock can show never comes.
+        let Some(deadline) = Instant::now().checked_add(delay) else { return };
+        let started = state.timers.start((realm, number), deadline);
+        if started {
+            self.begin();
+        }
+        drop(state);
+        match started {
+            true => self.wake.notify_one(),
+            // A realm uses a number once, so there are too many.
+            false => self.terminate(AgentEnd::QueueFull),
+        }
+    }
+
+    fn cancel(&self, realm: RealmId, number: u64) {
+        if self.lock().timers.cancel((realm, number)) {
+            self.finish();
+        }
+    }
+}
+
+/// Looks now and then whether a task has run for too long.
+async fn watch_for_runaways(shared: Weak<Shared>, limit: Duration) {
+    let mut look = tokio::time::interval((limit / 8).clamp(Duration::from_millis(5), Duration::from_secs(1)));
+    loop {
+        look.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        if shared.end.borrow().is_some() {
+            return;
+        }
+        let running_since = shared.lock().running_since;
+        if running_since.is_some_and(|since| since.elapsed() > limit) {
+            shared.terminate(AgentEnd::Runaway(limit));
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "no message".to_owned(),
+    }
+}

@@ -1,0 +1,14 @@
+//! Agents: the threads that run JavaScript, each with its engine and its event loop, and what runs in them: pages and
+//! service workers.
+
+mod document;
+mod event_loop;
+mod script_loading;
+mod service_worker;
+mod task_queues;
+mod window;
+
+pub use document::{Document, ScriptElement, ScriptKind, ScriptTiming};
+pub use event_loop::{Agent, AgentEnd, AgentLimits};
+pub use service_worker::ServiceWorkerAgents;
+pub use window::{Page, PageError, PageOptions};

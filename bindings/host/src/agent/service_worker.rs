@@ -1,0 +1,216 @@
+//! The agents of service workers.
+
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use longhaul::UserAgent;
+use longhaul::service_worker::{
+    AgentHost, DispatchOutcome, FunctionalEvent, StartError, WorkerAgent, WorkerDescription, WorkerScope,
+    WorkerType,
+};
+use longhaul_dom::{ConsoleSink, GlobalOptions, ServiceWorkerGlobal};
+use longhaul_idl::runtime::{Exposure, RealmId, TaskSource};
+use longhaul_quickjs::{ModuleLoader, RealmOptions};
+use tokio::sync::watch;
+use url::Url;
+
+use super::event_loop::{Agent, AgentEnd, AgentLimits};
+use super::script_loading::resolve;
+use super::window::error_reporter;
+
+/// Runs service workers, each in an agent of its own.
+///
+/// A worker's scripts need the user agent, and the user agent needs this: it is given the user agent once there is one, and
+/// until then no worker starts. One that never gets it starts none, and so delivers nothing.
+pub struct ServiceWorkerAgents {
+    user_agent: watch::Sender<Option<UserAgent>>,
+    limits: AgentLimits,
+    console: Arc<dyn ConsoleSink>,
+    on_error: Arc<dyn Fn(String) + Send + Sync>,
+}
+
+impl std::fmt::Debug for ServiceWorkerAgents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceWorkerAgents").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl ServiceWorkerAgents {
+    /// Agents with these limits, whose consoles and uncaught exceptions go there.
+    pub fn new(
+        limits: AgentLimits,
+        console: Arc<dyn ConsoleSink>,
+        on_error: Arc<dyn Fn(String) + Send + Sync>,
+    ) -> Arc<ServiceWorkerAgents> {
+        Arc::new(ServiceWorkerAgents { user_agent: watch::Sender::new(None), limits, console, on_error })
+    }
+
+    /// Lets workers start.
+    pub fn attach(&self, user_agent: UserAgent) {
+        self.user_agent.send_replace(Some(user_agent));
+    }
+
+    /// Lets go of the user agent, which holds on to this in turn.
+    pub fn detach(&self) {
+        self.user_agent.send_replace(None);
+    }
+}
+
+impl AgentHost for ServiceWorkerAgents {
+    fn start(
+        &self,
+        worker: WorkerDescription,
+    ) -> BoxFuture<'static, Result<Arc<dyn WorkerAgent>, StartError>> {
+        let mut attached = self.user_agent.subscribe();
+        let (limits, console, on_error) = (self.limits, self.console.clone(), self.on_error.clone());
+        async move {
+            let user_agent = match attached.wait_for(Option::is_some).await {
+                Ok(user_agent) => user_agent.clone(),
+                Err(_) => None,
+            };
+            let Some(user_agent) = user_agent else { return Err(StartError::Redundant) };
+            start(worker, user_agent, limits, console, on_error).await
+        }
+        .boxed()
+    }
+}
+
+/// <https://w3c.github.io/ServiceWorker/#run-service-worker-algorithm>
+async fn start(
+    worker: WorkerDescription,
+    user_agent: UserAgent,
+    limits: AgentLimits,
+    console: Arc<dyn ConsoleSink>,
+    on_error: Arc<dyn Fn(String) + Send + Sync>,
+) -> Result<Arc<dyn WorkerAgent>, StartError> {
+    let Some(source) = worker.scripts.get(&worker.script_url).cloned() else {
+        return Err(StartError::Host(format!("{} is not stored", worker.script_url)));
+    };
+    let agent = Agent::start("service worker", limits, tokio::runtime::Handle::current())
+        .map_err(|end| StartError::Host(end.to_string()))?;
+    let realm = RealmId::next();
+    let (script_url, on_rejection) = (worker.script_url.clone(), on_error.clone());
+    let handle = agent.handle();
+    let timers = agent.timers();
+    let made = agent
+        .run(move |engine| {
+            let script_url = worker.script_url.clone();
+            let worker_type = worker.worker_type;
+            let modules = WorkerModules {
+                scope: worker.worker_scope.clone(),
+                runtime: tokio::runtime::Handle::current(),
+            };
+            let secure_context = worker.environment.secure_context;
+            let options =
+                GlobalOptions { user_agent, environment: worker.environment.clone(), console, timers };
+            let global = ServiceWorkerGlobal::new(options, worker);
+            let created = engine.create_realm(RealmOptions {
+                bindings: longhaul_dom::bindings(),
+                core: longhaul_dom::core(),
+                global,
+                exposure: Exposure::ServiceWorker,
+                secure_context,
+                agent: handle,
+                id: realm,
+                on_error: error_reporter(on_error),
+                modules: Some(Box::new(modules)),
+            });
+            if let Err(error) = created {
+                return Err(StartError::Host(error.to_string()));
+            }
+            // 9.–11. The script, once; what it throws fails an installation.
+            let ran = match worker_type {
+                WorkerType::Classic => engine.evaluate_script(realm, &source, script_url.as_str()).map(drop),
+                WorkerType::Module => engine.evaluate_module(realm, &source, script_url.as_str()),
+            };
+            ran.map_err(|error| StartError::ScriptThrew {
+                message: error.message,
+                file: if error.file.is_empty() { script_url.into() } else { error.file },
+                line: error.line,
+            })
+        })
+        .await;
+    match made {
+        Ok(Ok(())) => Ok(Arc::new(RunningWorker { agent, realm, script_url, on_rejection })),
+        Ok(Err(error)) => Err(error),
+        Err(AgentEnd::Runaway(_)) => Err(StartError::TimedOut),
+        Err(end) => Err(StartError::Terminated(end.to_string())),
+    }
+}
+
+/// A worker whose script has run.
+struct RunningWorker {
+    agent: Agent,
+    realm: RealmId,
+    script_url: Url,
+    /// Told of a promise of `waitUntil` that was rejected: the event counts as handled, so nobody else says it.
+    on_rejection: Arc<dyn Fn(String) + Send + Sync>,
+}
+
+impl WorkerAgent for RunningWorker {
+    fn dispatch(&self, event: FunctionalEvent) -> BoxFuture<'static, DispatchOutcome> {
+        let event_name = event.name;
+        let queued = self.agent.queue(TaskSource::ServiceWorker, self.realm, move |realm| {
+            longhaul_dom::dispatch_functional_event(realm, &event)
+        });
+        let ended = self.agent.watch_end();
+        let (name, script_url, on_rejection) =
+            (event_name, self.script_url.clone(), self.on_rejection.clone());
+        async move {
+            let handled = async {
+                match queued.await {
+                    Some(over) => over.await,
+                    None => DispatchOutcome::Crashed("the event could not be dispatched".to_owned()),
+                }
+            };
+            let outcome = tokio::select! {
+                // An outcome that is there counts, even if the agent ended meanwhile.
+                biased;
+                outcome = handled => outcome,
+                end = ended => DispatchOutcome::Crashed(end.to_string()),
+            };
+            if let DispatchOutcome::Rejected(reason) = &outcome {
+                on_rejection(format!(
+                    "{script_url}: {name}: a promise given to waitUntil() was rejected: {reason}"
+                ));
+            }
+            outcome
+        }
+        .boxed()
+    }
+
+    fn terminate(&self) {
+        self.agent.terminate();
+    }
+
+    fn alive(&self) -> bool {
+        self.agent.alive()
+    }
+}
+
+/// A module worker's imports: fetched and stored while it is installed, what was stored afterwards.
+struct WorkerModules {
+    scope: WorkerScope,
+    runtime: tokio::runtime::Handle,
+}
+
+impl ModuleLoader for WorkerModules {
+    fn resolve(&self, base: &str, specifier: &str) -> Result<String, String> {
+        resolve(base, specifier)
+    }
+
+    fn load(&self, url: &str) -> Result<Vec<u8>, String> {
+        let url = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let loading = self.scope.import_script(url);
+        self.runtime.spawn(async move {
+            // The agent may have been ended meanwhile.
+            let _ = sender.send(loading.await);
+        });
+        match receiver.recv() {
+            Ok(loaded) => loaded.map(|source| source.to_vec()).map_err(|error| error.to_string()),
+            Err(_) => Err("the runtime is shutting down".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Which profile, how the network is reached, and why a profile cannot be opened.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use longhaul::BuildError;
+use longhaul::net::{NetworkConfig, StaticResolver};
+use longhaul::storage::OpenError;
+
+use super::options::NetworkOptions;
+use crate::exit::{Exit, Failure};
+
+/// The profile's folder: the one that was named, or `longhaul/profile` in the user's data directory.
+///
+/// <https://specifications.freedesktop.org/basedir-spec/latest/>
+pub(super) fn profile_directory(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    if let Some(directory) = named {
+        return Ok(directory);
+    }
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    match (absolute("XDG_DATA_HOME"), absolute("HOME")) {
+        (Some(data), _) => Ok(data.join("longhaul/profile")),
+        (None, Some(home)) => Ok(home.join(".local/share/longhaul/profile")),
+        (None, None) => {
+            Err(Failure::usage("neither XDG_DATA_HOME nor HOME is set: name a profile with --profile"))
+        }
+    }
+}
+
+/// The network as the options ask for it.
+pub(super) fn network(options: &NetworkOptions, throttle: Option<u64>) -> Result<NetworkConfig, Failure> {
+    let mut config = NetworkConfig::new().with_throttle(throttle);
+    for path in &options.cacert {
+        match std::fs::read(path) {
+            Ok(pem) => config = config.with_extra_roots_pem(pem),
+            Err(error) => return Err(Failure::usage(format!("{}: {error}", path.display()))),
+        }
+    }
+    if !options.host_rule.is_empty() {
+        let mut resolver = StaticResolver::new();
+        for (host, address) in &options.host_rule {
+            resolver = resolver.with(host, [*address]);
+        }
+        config = config.with_resolver(Arc::new(resolver));
+    }
+    Ok(config)
+}
+
+/// The line and the exit code for a user agent that could not be built on the profile in `directory`.
+pub(super) fn cannot_build(error: BuildError, directory: Option<&Path>) -> Failure {
+    let exit = match &error {
+        BuildError::Profile(OpenError::InUse { .. }) => Exit::ProfileInUse,
+        BuildError::Network(_) => Exit::Usage,
+        _ => Exit::Failure,
+    };
+    // Those that name a path themselves name the better one.
+    let named = matches!(
+        error,
+        BuildError::Network(_) | BuildError::Profile(OpenError::InUse { .. } | OpenError::Io { .. })
+    );
+    let message = match directory {
+        Some(directory) if !named => format!("{}: {error}", directory.display()),
+        _ => error.to_string(),
+    };
+    Failure { exit, message }
+}
