@@ -1,5 +1,6 @@
 //! <https://wicg.github.io/background-fetch/#background-fetch-concept>: a background fetch and its records, in memory.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -10,8 +11,11 @@ use tokio::sync::{mpsc, watch};
 use crate::dependencies::EventKind;
 use crate::options::ImageResource;
 use crate::registration::{BackgroundFetchResult, FailureReason, RegistrationKey, State};
-use crate::response_validation::AuthorRange;
+use crate::response_validation::{AuthorRange, strong_validator, wanted_end};
 use crate::scheduler::{FetchKey, NewFetch, NewRecord, RecordResult, Repeat};
+
+/// The most that the time between two processes adds to how long a record has been failing.
+const CREDIBLE_ABSENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A background fetch. What never changes lies open, the rest behind a lock that is never held across I/O.
 pub(crate) struct BackgroundFetch {
@@ -23,6 +27,8 @@ pub(crate) struct BackgroundFetch {
     pub(crate) upload_total: u64,
     pub(crate) created: SystemTime,
     pub(crate) records: Vec<Record>,
+    /// Whether the user may pause it: every request is a `GET`.
+    pub(crate) pausable: bool,
     /// What is set aside of the quota for response bodies still to come.
     pub(crate) reservation: Mutex<Option<Arc<Reservation>>>,
     /// Held while rows are committed, so that an older state never overwrites a newer one.
@@ -84,6 +90,8 @@ pub(crate) struct Data {
     pub(crate) uploaded: u64,
     /// The row of the background fetch itself has to be stored.
     pub(crate) dirty: bool,
+    /// The records whose rows have to be stored.
+    pub(crate) dirty_records: BTreeSet<usize>,
     /// It is to vanish: nothing of it may be stored any more.
     pub(crate) removed: bool,
 }
@@ -115,7 +123,6 @@ pub(crate) struct RecordData {
     pub(crate) start_over: bool,
     /// Bodies to be released with the next commit.
     pub(crate) discarded: Vec<BodyId>,
-    pub(crate) dirty: bool,
 }
 
 /// A response, and which part of the resource its body is.
@@ -136,6 +143,23 @@ pub(crate) struct StoredResponse {
 }
 
 impl StoredResponse {
+    /// The end (one past the last byte) of what is wanted of the resource, as far as that is known.
+    pub(crate) fn wanted_end(&self, author: AuthorRange) -> Option<u64> {
+        wanted_end(self.range_of(author), self.complete_length)
+    }
+
+    /// The part of the author's request that the server took notice of: a response that is no part is the whole.
+    pub(crate) fn range_of(&self, author: AuthorRange) -> AuthorRange {
+        if self.status == 206 { author } else { AuthorRange::None }
+    }
+
+    /// What a later request can name this version by; `None` where the stored bytes cannot be continued.
+    pub(crate) fn validator(&self) -> Option<Vec<u8>> {
+        // NOTE: several ranges come as one body whose positions are not the resource's.
+        let positions_are_known = self.status != 206 || self.headers.contains("Content-Range");
+        strong_validator(&self.headers).filter(|_| positions_are_known)
+    }
+
     pub(crate) fn new(response: &Response, first_byte: u64, complete_length: Option<u64>) -> StoredResponse {
         StoredResponse {
             snapshot: Arc::new(response.snapshot()),
@@ -182,7 +206,8 @@ impl BackgroundFetch {
         records: Vec<Record>,
         data: Data,
     ) -> Arc<BackgroundFetch> {
-        let upload_total = records.iter().filter_map(|record| record.body).map(|body| body.length).sum();
+        let lengths = records.iter().filter_map(|record| record.body).map(|body| body.length);
+        let upload_total = lengths.fold(0, u64::saturating_add);
         let fetch = BackgroundFetch {
             key,
             registration,
@@ -191,6 +216,7 @@ impl BackgroundFetch {
             download_total,
             upload_total,
             created,
+            pausable: records.iter().all(|record| record.repeat == Repeat::Allowed),
             records,
             reservation: Mutex::new(None),
             committing: tokio::sync::Mutex::new(()),
@@ -211,10 +237,6 @@ impl BackgroundFetch {
         self.data.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn pausable(&self) -> bool {
-        self.records.iter().all(|record| record.repeat == Repeat::Allowed)
-    }
-
     pub(crate) fn snapshot(&self) -> State {
         let data = self.lock();
         State {
@@ -226,7 +248,7 @@ impl BackgroundFetch {
             failure_reason: data.failure_reason,
             records_available: data.records_available,
             paused: data.paused,
-            pausable: self.pausable(),
+            pausable: self.pausable,
             title: data.title.clone(),
             icons: data.icons.clone(),
             origin: self.origin.clone(),
@@ -273,12 +295,17 @@ impl BackgroundFetch {
     pub(crate) fn renew_reservation(&self, profile: &Profile) {
         let missing = self.download_total.saturating_sub(self.lock().downloaded);
         let mut reservation = self.reservation.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.download_total > 0 && reservation.as_ref().is_none_or(|left| left.remaining() < missing) {
-            // The old one first, or it would be in the way of the new one. Where there is no room any more, the bytes
-            // are counted as they come.
-            reservation.take();
-            *reservation =
-                profile.quota().reserve(&self.registration.storage_key, missing).ok().map(Arc::new);
+        if self.download_total == 0 {
+            return;
+        }
+        // Where there is no room any more, the bytes are counted as they come.
+        match &*reservation {
+            // Other records are being written against it, so it has to stay the same one.
+            Some(kept) => drop(kept.extend(missing.saturating_sub(kept.remaining()))),
+            None => {
+                let renewed = profile.quota().reserve(&self.registration.storage_key, missing);
+                *reservation = renewed.ok().map(Arc::new);
+            }
         }
     }
 
@@ -292,7 +319,8 @@ impl BackgroundFetch {
             high_water: state.high_water,
             // A wall clock that went back adds nothing.
             without_progress: state.failing.map(|failing| {
-                let since = now.duration_since(failing.noted).unwrap_or_default();
+                // One that jumped forward must not use up all patience at once.
+                let since = now.duration_since(failing.noted).unwrap_or_default().min(CREDIBLE_ABSENCE);
                 failing.without_progress + if data.paused { Duration::ZERO } else { since }
             }),
         });
@@ -319,7 +347,7 @@ impl BackgroundFetch {
 impl Data {
     pub(crate) fn set_stored(&mut self, index: usize, stored: u64) {
         let record = &mut self.records[index];
-        self.downloaded = self.downloaded - record.stored + stored;
+        self.downloaded = self.downloaded.saturating_sub(record.stored).saturating_add(stored);
         record.stored = stored;
     }
 }

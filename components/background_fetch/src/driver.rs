@@ -232,7 +232,7 @@ impl Driver {
                     let failing =
                         without_progress.map(|without| FailingSince { noted, without_progress: without });
                     data.records[record].failing = failing;
-                    data.records[record].dirty = true;
+                    data.dirty_records.insert(record);
                 }
                 self.persist_soon(fetch);
             }

@@ -106,6 +106,9 @@ pub enum OpenError {
     /// The profile's metadata could not be read.
     #[error("the background fetches could not be read: {0}")]
     Storage(#[from] StorageError),
+    /// The task that read them did not end.
+    #[error("the background fetches could not be read: the runtime is shutting down")]
+    Runtime,
 }
 
 /// Why a name does not lead to one background fetch.

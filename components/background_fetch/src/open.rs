@@ -14,9 +14,15 @@ use crate::registry;
 use crate::scheduler::{Outcome, RecordResult, Repeat};
 
 pub(crate) async fn open(dependencies: Dependencies) -> Result<Arc<Driver>, OpenError> {
-    let restored = registry::restore(&dependencies.profile)?;
+    let (profile, workers) = (dependencies.profile.clone(), dependencies.workers.clone());
+    let restoring = dependencies.runtime.spawn_blocking(move || {
+        registry::restore(&profile, |registration| workers.has_active_worker(registration))
+    });
+    let restored = restoring.await.map_err(|_| OpenError::Runtime)??;
     let driver = Driver::new(dependencies, restored.next_key);
-    registry::remove_orphans(driver.profile(), &restored.orphans).await?;
+    if !restored.leftovers.is_empty() {
+        driver.profile().commit(restored.leftovers).await?;
+    }
     for fetch in restored.fetches {
         compare_with_bodies(driver.profile(), &fetch);
         if fetch.lock().result == BackgroundFetchResult::None {
@@ -59,7 +65,7 @@ fn compare_with_bodies(profile: &Profile, fetch: &BackgroundFetch) {
             record.start_over = true;
         }
         record.high_water = record.high_water.max(stored);
-        record.dirty = true;
+        data.dirty_records.insert(index);
         data.set_stored(index, stored);
         drop(data);
         // It was finished, and only the result did not get to the disk.

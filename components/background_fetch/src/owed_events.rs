@@ -48,7 +48,7 @@ pub(crate) async fn deliver(driver: Arc<Driver>, fetch: Arc<BackgroundFetch>) {
             }
             DispatchOutcome::CouldNotStart(reason) | DispatchOutcome::Crashed(reason) => reason,
         };
-        let failures = owed.failures + 1;
+        let failures = owed.failures.saturating_add(1);
         if failures >= TRIES {
             tracing::warn!(
                 fetch = fetch.key,

@@ -1,6 +1,6 @@
 //! What of background fetches is kept in the profile: three tables.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -119,11 +119,10 @@ async fn commit_changes(profile: &Profile, fetch: &BackgroundFetch) -> Result<()
                 transaction.put(&OWED_EVENTS, owed_row(fetch.key, owed));
             }
         }
-        for (index, record) in data.records.iter_mut().enumerate() {
-            if std::mem::take(&mut record.dirty) {
-                changes.records.push(index);
-                transaction.put(&RECORDS, record_row(fetch, index, record));
-            }
+        for index in std::mem::take(&mut data.dirty_records) {
+            let record = &mut data.records[index];
+            changes.records.push(index);
+            transaction.put(&RECORDS, record_row(fetch, index, record));
             for body in std::mem::take(&mut record.discarded) {
                 // One that was lost need not be let go.
                 if profile.bodies().state(body).is_some() {
@@ -141,9 +140,7 @@ async fn commit_changes(profile: &Profile, fetch: &BackgroundFetch) -> Result<()
         tracing::warn!(fetch = fetch.key, %error, "a background fetch could not be stored");
         let mut data = fetch.lock();
         data.dirty |= changes.fetch;
-        for index in changes.records {
-            data.records[index].dirty = true;
-        }
+        data.dirty_records.extend(changes.records);
         for (index, body) in changes.released {
             data.records[index].discarded.push(body);
         }
@@ -256,13 +253,17 @@ fn owed_row(key: FetchKey, owed: OwedEvent) -> Row {
 /// What was found of background fetches in a profile.
 pub(crate) struct Restored {
     pub(crate) fetches: Vec<Arc<BackgroundFetch>>,
-    /// Keys of rows that belong to nothing; to be removed.
-    pub(crate) orphans: HashSet<i64>,
+    /// Removes the rows that belong to nothing.
+    pub(crate) leftovers: Transaction,
     pub(crate) next_key: FetchKey,
 }
 
-/// Reads everything. What is damaged is named in the log; what it belonged to fails, the rest is kept.
-pub(crate) fn restore(profile: &Profile) -> Result<Restored, StorageError> {
+/// Reads everything. What is damaged is named in the log; what it belonged to fails, the rest is kept, as far as its
+/// registration is still there. Blocks.
+pub(crate) fn restore(
+    profile: &Profile,
+    is_registered: impl Fn(&RegistrationKey) -> bool,
+) -> Result<Restored, StorageError> {
     let fetch_rows = profile.rows(&FETCHES)?;
     let record_rows = profile.rows(&RECORDS)?;
     let owed_rows = profile.rows(&OWED_EVENTS)?;
@@ -271,11 +272,20 @@ pub(crate) fn restore(profile: &Profile) -> Result<Restored, StorageError> {
     let next_key = keys.iter().copied().max().unwrap_or(0).max(0) as u64 + 1;
     let mut orphans = keys;
     let mut fetches = Vec::new();
+    let mut records_of: HashMap<i64, Vec<&Row>> = HashMap::new();
+    for row in &record_rows {
+        if let Some(key) = row[0].as_integer() {
+            records_of.entry(key).or_default().push(row);
+        }
+    }
+    let owed_of: HashMap<Option<i64>, &Row> =
+        owed_rows.iter().map(|row| (row[0].as_integer(), row)).collect();
     for row in &fetch_rows {
         let Some(key) = row[0].as_integer() else { continue };
-        let records = record_rows.iter().filter(|record| record[0].as_integer() == Some(key));
-        let owed = owed_rows.iter().find(|owed| owed[0].as_integer() == Some(key));
-        match read_fetch(row, records, owed) {
+        let records = records_of.remove(&key).unwrap_or_default();
+        match read_fetch(row, records.into_iter(), owed_of.get(&Some(key)).copied()) {
+            // A kill came between the end of a registration and that of its background fetches.
+            Some(fetch) if !is_registered(&fetch.registration) => {}
             Some(fetch) => {
                 orphans.remove(&key);
                 fetches.push(fetch);
@@ -284,25 +294,21 @@ pub(crate) fn restore(profile: &Profile) -> Result<Restored, StorageError> {
         }
     }
     fetches.sort_by_key(|fetch| fetch.key);
-    Ok(Restored { fetches, orphans, next_key })
-}
-
-/// Removes rows that belong to nothing.
-pub(crate) async fn remove_orphans(profile: &Profile, orphans: &HashSet<i64>) -> Result<(), StorageError> {
-    let mut transaction = Transaction::new();
-    for key in orphans {
-        for row in profile.rows_with_prefix(&RECORDS, &[Value::Integer(*key)])? {
-            for body in [body_id(&row[9]), body_id(&row[12])].into_iter().flatten() {
-                if profile.bodies().state(body).is_some() {
-                    transaction.release_body(body);
-                }
+    let mut leftovers = Transaction::new();
+    let orphaned = |row: &&Row| row[0].as_integer().is_some_and(|key| orphans.contains(&key));
+    for row in record_rows.iter().filter(orphaned) {
+        for body in [body_id(&row[9]), body_id(&row[12])].into_iter().flatten() {
+            if profile.bodies().state(body).is_some() {
+                leftovers.release_body(body);
             }
         }
+    }
+    for key in orphans {
         for table in TABLES {
-            transaction.delete_prefix(table, vec![Value::Integer(*key)]);
+            leftovers.delete_prefix(table, vec![Value::Integer(key)]);
         }
     }
-    if transaction.is_empty() { Ok(()) } else { profile.commit(transaction).await }
+    Ok(Restored { fetches, leftovers, next_key })
 }
 
 fn read_fetch<'a>(
@@ -354,10 +360,11 @@ fn read_fetch<'a>(
         records_available: true,
         paused: row[7].as_integer()? != 0,
         owed: if result == BackgroundFetchResult::None { None } else { owed },
-        downloaded: states.iter().map(|state| state.stored).sum(),
-        uploaded: states.iter().map(|state| state.uploaded).sum(),
+        downloaded: states.iter().map(|state| state.stored).fold(0, u64::saturating_add),
+        uploaded: states.iter().map(|state| state.uploaded).fold(0, u64::saturating_add),
         records: states,
         dirty: !whole,
+        dirty_records: BTreeSet::new(),
         removed: false,
     };
     Some(BackgroundFetch::new(
@@ -416,7 +423,6 @@ fn read_record(row: &Row) -> Option<(Record, RecordData)> {
         failing,
         start_over: row[18].as_integer()? != 0,
         discarded: Vec::new(),
-        dirty: false,
     };
     Some((Record::new(snapshot, &request, body), state))
 }

@@ -22,6 +22,14 @@ pub(crate) struct ContentRange {
     pub(crate) complete: Option<u64>,
 }
 
+impl ContentRange {
+    /// How many bytes it has room for.
+    pub(crate) fn length(&self) -> u64 {
+        // A sound one is neither empty nor the whole of all numbers.
+        (self.last - self.first).saturating_add(1)
+    }
+}
+
 /// The range that the page's own request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthorRange {
@@ -44,6 +52,13 @@ pub(crate) struct Stored<'a> {
     pub(crate) complete_length: Option<u64>,
 }
 
+impl Stored<'_> {
+    /// The position in the resource behind the last stored byte.
+    fn end(&self) -> u64 {
+        self.first_byte.saturating_add(self.bytes)
+    }
+}
+
 /// What an attempt asked for.
 #[derive(Clone, Debug)]
 pub(crate) enum Asked<'a> {
@@ -56,8 +71,8 @@ pub(crate) enum Asked<'a> {
 /// What is to be done with a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It begins a new body, whose first byte is at this position of the resource.
-    Begin { first_byte: u64, complete: Option<u64> },
+    /// It begins a new body: this part of the resource, or else the whole of what was asked for.
+    Begin(Option<ContentRange>),
     /// It goes on where the stored body ends.
     Continue(ContentRange),
     /// Nothing was missing.
@@ -82,28 +97,26 @@ pub(crate) fn judge(status: u16, headers: &HeaderList, asked: &Asked<'_>, now: S
             (Some(range), AuthorRange::From { first, .. }) if range.first == *first => begin(range),
             (Some(range), AuthorRange::Other) => begin(range),
             // DEVIATION: several ranges come as `multipart/byteranges`, which has no `Content-Range`; the author asked.
-            (None, AuthorRange::Other) if !headers.contains("Content-Range") => {
-                Verdict::Begin { first_byte: 0, complete: None }
-            }
+            (None, AuthorRange::Other) if !headers.contains("Content-Range") => Verdict::Begin(None),
             _ => Verdict::Invalid,
         },
         (206, Asked::Rest(stored)) => continued(headers, stored),
         // 416 says how long the resource is: if that is what we have, nothing is missing.
         (416, Asked::Rest(stored)) => match unsatisfied_length(headers) {
-            Some(length) if length == stored.first_byte + stored.bytes => Verdict::AlreadyComplete,
+            Some(length) if length == stored.end() => Verdict::AlreadyComplete,
             _ => Verdict::StartOver,
         },
         (429 | 503, _) => match retry_after(headers, now) {
             Some(wait) => Verdict::RetryAfter(wait),
             None => Verdict::BadStatus,
         },
-        (200..=299, _) => Verdict::Begin { first_byte: 0, complete: None },
+        (200..=299, _) => Verdict::Begin(None),
         _ => Verdict::BadStatus,
     }
 }
 
 fn begin(range: ContentRange) -> Verdict {
-    Verdict::Begin { first_byte: range.first, complete: range.complete }
+    Verdict::Begin(Some(range))
 }
 
 /// <https://wicg.github.io/background-fetch/#validate-partial-response-algorithm>
@@ -117,7 +130,7 @@ fn continued(headers: &HeaderList, stored: &Stored<'_>) -> Verdict {
     // 2. Which part it is.
     let Some(range) = content_range(headers) else { return Verdict::Invalid };
     // 3. It has to begin where the stored bytes end.
-    if range.first != stored.first_byte + stored.bytes {
+    if range.first != stored.end() {
         return Verdict::Invalid;
     }
     // 4.2. Both speak of a resource of the same length.
@@ -320,11 +333,11 @@ mod tests {
     #[test]
     fn the_first_response() {
         let asked = Asked::Beginning(AuthorRange::None);
-        assert_eq!(verdict(200, &[], &asked), Verdict::Begin { first_byte: 0, complete: None });
-        assert_eq!(verdict(204, &[], &asked), Verdict::Begin { first_byte: 0, complete: None });
+        assert_eq!(verdict(200, &[], &asked), Verdict::Begin(None));
+        assert_eq!(verdict(204, &[], &asked), Verdict::Begin(None));
         assert_eq!(
             verdict(206, &[("Content-Range", "bytes 0-9/20")], &asked),
-            Verdict::Begin { first_byte: 0, complete: Some(20) }
+            Verdict::Begin(Some(ContentRange { first: 0, last: 9, complete: Some(20) }))
         );
         assert_eq!(verdict(206, &[("Content-Range", "bytes 1-9/20")], &asked), Verdict::Invalid);
         assert_eq!(verdict(206, &[], &asked), Verdict::Invalid);
@@ -348,12 +361,12 @@ mod tests {
         let asked = Asked::Beginning(AuthorRange::From { first: 5, last: Some(9) });
         assert_eq!(
             verdict(206, &[("Content-Range", "bytes 5-9/20")], &asked),
-            Verdict::Begin { first_byte: 5, complete: Some(20) }
+            Verdict::Begin(Some(ContentRange { first: 5, last: 9, complete: Some(20) }))
         );
         assert_eq!(verdict(206, &[("Content-Range", "bytes 0-9/20")], &asked), Verdict::Invalid);
-        assert_eq!(verdict(200, &[], &asked), Verdict::Begin { first_byte: 0, complete: None });
+        assert_eq!(verdict(200, &[], &asked), Verdict::Begin(None));
         let asked = Asked::Beginning(AuthorRange::Other);
-        assert_eq!(verdict(206, &[], &asked), Verdict::Begin { first_byte: 0, complete: None });
+        assert_eq!(verdict(206, &[], &asked), Verdict::Begin(None));
     }
 
     #[test]
@@ -383,7 +396,7 @@ mod tests {
             verdict(206, &[("ETag", "\"b\""), ("Content-Range", "bytes 15-19/20")], &asked),
             Verdict::StartOver
         );
-        assert_eq!(verdict(200, &[], &asked), Verdict::Begin { first_byte: 0, complete: None });
+        assert_eq!(verdict(200, &[], &asked), Verdict::Begin(None));
         assert_eq!(verdict(416, &[("Content-Range", "bytes */15")], &asked), Verdict::AlreadyComplete);
         assert_eq!(verdict(416, &[("Content-Range", "bytes */16")], &asked), Verdict::StartOver);
         assert_eq!(verdict(416, &[], &asked), Verdict::StartOver);

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::StreamExt;
-use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use longhaul_fetch::{Body, Mode, Request};
 use longhaul_storage::{BodyId, Transaction};
 use url::Url;
@@ -15,6 +14,9 @@ use crate::error::FetchError;
 use crate::options::BackgroundFetchOptions;
 use crate::registration::{BackgroundFetchResult, FailureReason, Registration, RegistrationKey};
 use crate::scheduler::Repeat;
+
+/// Bodies of one call that are read at the same time. Each has a file open, of which a process may have about 1000.
+const OPEN_BODIES: usize = 128;
 
 pub(crate) async fn fetch(
     driver: &Arc<Driver>,
@@ -77,9 +79,12 @@ async fn take_over(
     let records = requests.into_iter().enumerate().map(|(position, request)| {
         let stored = &stored;
         let storage_key = &registration.storage_key;
-        async move { stored.take_over(position, request, storage_key).await }
+        async move { Ok::<_, FetchError>((position, stored.take_over(position, request, storage_key).await?)) }
     });
-    let records = try_join_all(records).await?;
+    let records = stream::iter(records).buffer_unordered(OPEN_BODIES);
+    let mut records: Vec<(usize, Record)> = records.try_collect().await?;
+    records.sort_unstable_by_key(|(position, _)| *position);
+    let records: Vec<Record> = records.into_iter().map(|(_, record)| record).collect();
     // The worker may have been unregistered while the bodies were read.
     if !workers.has_active_worker(&registration) {
         return Err(FetchError::NoActiveWorker);
@@ -93,7 +98,8 @@ async fn take_over(
         records_available: true,
         paused,
         owed: None,
-        records: records.iter().map(|_| RecordData { dirty: true, ..RecordData::default() }).collect(),
+        records: records.iter().map(|_| RecordData::default()).collect(),
+        dirty_records: (0..records.len()).collect(),
         downloaded: 0,
         uploaded: 0,
         dirty: true,

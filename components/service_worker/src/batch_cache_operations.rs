@@ -1,6 +1,7 @@
 //! Batch Cache Operations and Query Cache.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use longhaul_fetch::cache_query::{CacheQueryOptions, request_matches_cached_item};
 use longhaul_fetch::{Request, Response, ResponseSnapshot};
@@ -30,10 +31,17 @@ pub(crate) fn query_cache<'a>(
 }
 
 impl CacheState {
-    /// Runs operations, all or none of them. Gives how many entries were removed or added.
+    /// Runs operations, all or none of them. Gives how many entries were removed or added. Once begun it goes on, even
+    /// if nobody waits for it any more: what is in memory and what is stored must not part.
     ///
     /// <https://w3c.github.io/ServiceWorker/#batch-cache-operations>
-    pub(crate) async fn batch(&self, operations: Vec<Operation>) -> Result<usize, CacheError> {
+    pub(crate) async fn batch(self: &Arc<Self>, operations: Vec<Operation>) -> Result<usize, CacheError> {
+        let state = self.clone();
+        let task = self.store.runtime.spawn(async move { state.run_batch(operations).await });
+        task.await.map_err(|_| CacheError::Stopped)?
+    }
+
+    async fn run_batch(&self, operations: Vec<Operation>) -> Result<usize, CacheError> {
         let mut guard = self.entries.lock().await;
         let entries = self.loaded(&mut guard).await?;
         let mut last_id = entries.iter().map(|entry| entry.id).max().unwrap_or(0);

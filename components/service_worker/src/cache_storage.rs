@@ -155,6 +155,13 @@ impl CacheStorage {
     ///
     /// <https://w3c.github.io/ServiceWorker/#cache-storage-delete>
     pub async fn delete(&self, name: &str) -> Result<bool, CacheError> {
+        // Once begun it goes on, even if nobody waits for it any more.
+        let (storage, name) = (self.clone(), name.to_owned());
+        let task = self.store.runtime.spawn(async move { storage.run_delete(&name).await });
+        task.await.map_err(|_| CacheError::Stopped)?
+    }
+
+    async fn run_delete(&self, name: &str) -> Result<bool, CacheError> {
         let mut caches = self.map.caches.lock().await;
         let caches = self.loaded(&mut caches).await?;
         let Some(index) = caches.iter().position(|(known, _)| known == name) else { return Ok(false) };

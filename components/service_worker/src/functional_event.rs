@@ -33,11 +33,12 @@ impl ServiceWorkers {
         outcome
     }
 
-    /// Whether the registration of this scope has an active worker that could be given an event.
+    /// Whether the registration of this scope has an active worker that could be given an event. One that an earlier
+    /// session left waiting for nobody counts: it becomes active before it is given an event.
     pub fn has_active_worker(&self, storage_key: &str, scope: &str) -> bool {
         self.inner.get_registration(storage_key, scope).is_some_and(|registration| {
             let slots = registration.slots();
-            slots.active.is_some()
+            slots.active.is_some() || slots.waiting.is_some()
         })
     }
 }

@@ -50,15 +50,24 @@ impl Inner {
             }
             return;
         }
-        // 16. It takes the place of the one that waited.
-        if let Some(waiting) = registration.worker(Slot::Waiting) {
-            self.terminate(&waiting);
-            registration.update_worker_state(&waiting, WorkerState::Redundant);
+        let replaced = {
+            // NOTE: under the lock that an activation takes, which could otherwise make the one that waited active just
+            // when it is given up.
+            let _state = self.state();
+            // 16. It takes the place of the one that waited.
+            let replaced = registration.worker(Slot::Waiting);
+            if let Some(replaced) = &replaced {
+                registration.update_worker_state(replaced, WorkerState::Redundant);
+            }
+            // 17-19. It waits.
+            registration.update_registration_state(Slot::Waiting, Some(worker.clone()));
+            registration.update_registration_state(Slot::Installing, None);
+            registration.update_worker_state(&worker, WorkerState::Installed);
+            replaced
+        };
+        if let Some(replaced) = replaced {
+            self.terminate(&replaced);
         }
-        // 17-19. It waits.
-        registration.update_registration_state(Slot::Waiting, Some(worker.clone()));
-        registration.update_registration_state(Slot::Installing, None);
-        registration.update_worker_state(&worker, WorkerState::Installed);
         // 20-22. The activation does not hold back the job queue.
         self.try_activate(registration);
     }

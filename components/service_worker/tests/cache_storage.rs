@@ -504,3 +504,55 @@ async fn a_killed_put_leaves_the_entry_as_it_was() {
     assert_eq!(found(&cache, "/x").await.unwrap(), "old");
     assert_eq!(fixture.usage(), 3);
 }
+
+#[tokio::test]
+async fn a_put_that_nobody_waits_for_any_more_is_there_or_is_not() {
+    let temporary = TempDir::new().unwrap();
+    let location = Location::Directory(temporary.path().join("profile"));
+    let fixture = Fixture::at(location).await;
+    let cache = fixture.cache().await;
+    cache.put(&request("/x"), response("old")).await.unwrap();
+    for polls in 0..60 {
+        let (x, new) = (request("/x"), format!("new {polls}"));
+        {
+            let mut put = Box::pin(cache.put(&x, response(&new)));
+            for _ in 0..polls {
+                if futures::poll!(&mut put).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        // What was begun ends before this does: commits go in their order.
+        cache.put(&request("/y"), response("other")).await.unwrap();
+        let now = found(&cache, "/x").await.expect("there is an entry at all times");
+        assert!(now == new || now.starts_with("new ") || now == "old", "{now}");
+        // Another holder of the profile sees the same.
+        let stored = Caches::open(fixture.profile.clone()).await.unwrap();
+        let stored = stored.storage(KEY).open("c").await.unwrap();
+        assert_eq!(found(&stored, "/x").await, Some(now), "after {polls} polls");
+    }
+}
+
+#[tokio::test]
+async fn a_delete_that_nobody_waits_for_any_more_is_done_or_is_not() {
+    let temporary = TempDir::new().unwrap();
+    let fixture = Fixture::at(Location::Directory(temporary.path().join("profile"))).await;
+    let storage = fixture.storage();
+    for polls in 0..20 {
+        storage.open("c").await.unwrap();
+        {
+            let mut delete = Box::pin(storage.delete("c"));
+            for _ in 0..polls {
+                if futures::poll!(&mut delete).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        storage.open("z").await.unwrap();
+        storage.delete("z").await.unwrap();
+        let stored = Caches::open(fixture.profile.clone()).await.unwrap().storage(KEY);
+        assert_eq!(stored.has("c").await.unwrap(), storage.has("c").await.unwrap(), "after {polls} polls");
+    }
+}

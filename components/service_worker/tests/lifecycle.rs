@@ -508,3 +508,29 @@ async fn a_stale_registration_is_checked_after_an_event() {
     assert_eq!(registration.active().unwrap().state(), WorkerState::Activated);
     assert_eq!(world.host.log().iter().filter(|line| *line == "activate /sw.js").count(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_is_not_given_up_while_it_becomes_active() {
+    for round in 0..40 {
+        let world = World::new().await;
+        let registration = world.activated("/sw.js", "a").await;
+        let client = page("/page");
+        world.workers.register_client(client.clone());
+        world.loader.put("/sw.js", "b");
+        world.workers.update(&registration, None).await.unwrap();
+        world.workers.idle().await;
+        assert!(registration.waiting().is_some());
+        world.loader.put("/sw.js", "install gate");
+        world.workers.update(&registration, None).await.unwrap();
+        // The third is installed just when the last page of the first one goes.
+        let (workers, id) = (world.workers.clone(), client.id.clone());
+        let page_goes = tokio::spawn(async move { workers.unregister_client(&id) });
+        world.host.open_gate("install");
+        page_goes.await.unwrap();
+        world.workers.idle().await;
+        let active = registration.active().unwrap();
+        assert_eq!(active.state(), WorkerState::Activated, "round {round}");
+        assert_eq!((registration.installing(), registration.waiting()), (None, None), "round {round}");
+        assert!(world.fire(&registration, "push").await.is_delivered());
+    }
+}

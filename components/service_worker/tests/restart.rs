@@ -179,3 +179,65 @@ async fn rows_that_make_no_sense_are_dropped_and_the_rest_is_kept() {
         assert_eq!(world.profile.rows(table).unwrap().len(), 1, "{}", table.name);
     }
 }
+
+#[tokio::test]
+async fn a_stored_worker_whose_script_throws_now_keeps_its_registration_and_can_be_updated() {
+    let temporary = TempDir::new().unwrap();
+    let world = open(&temporary).await;
+    world.activated("/sw.js", "").await;
+    world.end().await;
+    {
+        // The script does not depend on us alone: what it runs against may have changed since.
+        let (profile, _) = Profile::open(folder(&temporary), TABLES).unwrap();
+        let mut script = profile.rows(TABLES[2]).unwrap().remove(0);
+        let source = script.iter_mut().find(|value| matches!(value, Value::Blob(_))).unwrap();
+        *source = Value::Blob(b"start throw".to_vec());
+        let mut transaction = Transaction::new();
+        transaction.put(TABLES[2], script);
+        profile.commit(transaction).await.unwrap();
+        profile.close();
+    }
+    let world = open(&temporary).await;
+    world.workers.resume();
+    let registration = world.workers.match_registration(ORIGIN, &url("/")).unwrap();
+    for _ in 0..2 {
+        let outcome = world.fire(&registration, "backgroundfetchsuccess").await;
+        let DispatchOutcome::CouldNotStart(reason) = outcome else { panic!("{outcome:?}") };
+        assert!(reason.contains("/sw.js"), "it names the script: {reason}");
+    }
+    let broken = registration.active().unwrap();
+    assert_eq!((broken.state(), broken.is_running()), (WorkerState::Activated, false));
+    // A sound script takes its place.
+    world.loader.put("/sw.js", "sound");
+    world.workers.update(&registration, None).await.unwrap();
+    world.workers.idle().await;
+    assert_ne!(registration.active().unwrap().id(), broken.id());
+    assert_eq!(world.fire(&registration, "backgroundfetchsuccess").await, DispatchOutcome::Delivered);
+}
+
+#[tokio::test]
+async fn a_worker_that_was_active_when_the_kill_came_before_that_was_stored_gets_its_event() {
+    let temporary = TempDir::new().unwrap();
+    let world = open(&temporary).await;
+    world.activated("/sw.js", "").await;
+    world.end().await;
+    {
+        let (profile, _) = Profile::open(folder(&temporary), TABLES).unwrap();
+        let mut worker = profile.rows(TABLES[1]).unwrap().remove(0);
+        let slot = worker.iter_mut().find(|value| value.as_text() == Some("active")).unwrap();
+        *slot = Value::from("waiting");
+        let mut transaction = Transaction::new();
+        transaction.put(TABLES[1], worker);
+        profile.commit(transaction).await.unwrap();
+        profile.close();
+    }
+    let world = open(&temporary).await;
+    let registration = world.workers.match_registration(ORIGIN, &url("/")).unwrap();
+    assert!(registration.waiting().is_some());
+    // Its background fetches must not be taken for those of a registration that is gone.
+    assert!(world.workers.has_active_worker(ORIGIN, registration.scope().as_str()));
+    assert_eq!(world.fire(&registration, "backgroundfetchsuccess").await, DispatchOutcome::Delivered);
+    assert_eq!(world.host.log(), ["start /sw.js", "activate /sw.js", "backgroundfetchsuccess /sw.js"]);
+    assert!(world.workers.unregister(ORIGIN, registration.scope().as_str()).await);
+    assert!(!world.workers.has_active_worker(ORIGIN, registration.scope().as_str()));
+}

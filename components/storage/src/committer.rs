@@ -76,6 +76,11 @@ impl Committer {
         }
     }
 
+    /// Commits changes of whose end nobody needs to hear.
+    pub(crate) fn commit_unheard(&self, changes: Vec<Change>) {
+        drop(self.submit(changes));
+    }
+
     fn submit(&self, changes: Vec<Change>) -> oneshot::Receiver<Result<(), StorageError>> {
         let (reply, answer) = oneshot::channel();
         let job = Job { changes, reply };

@@ -163,6 +163,17 @@ impl Reservation {
         });
     }
 
+    /// Sets `bytes` more aside, for all who hold the reservation. If there is no room for all of them, none are.
+    pub fn extend(&self, bytes: u64) -> Result<(), QuotaExceeded> {
+        let mut left = self.lock_left();
+        let mut accounts = self.quota.lock();
+        accounts.check(&self.storage_key, bytes)?;
+        accounts
+            .change(&self.storage_key, |account| account.reserved = account.reserved.saturating_add(bytes));
+        *left = left.saturating_add(bytes);
+        Ok(())
+    }
+
     /// How much of it is left.
     pub fn remaining(&self) -> u64 {
         *self.lock_left()
@@ -217,6 +228,19 @@ mod tests {
         assert!(quota.charge("a", 1, None).is_err());
         quota.set_limit("a", None);
         assert!(quota.charge("a", 20, None).is_ok());
+    }
+
+    #[test]
+    fn an_extended_reservation_is_one_reservation() {
+        let quota = Quota::new(100);
+        let reservation = quota.reserve("a", 40).expect("there is room");
+        quota.charge("a", 30, Some(&reservation)).expect("it was reserved");
+        reservation.extend(50).expect("30 stored, 10 reserved, 60 free");
+        assert_eq!((quota.usage("a"), quota.reserved("a"), reservation.remaining()), (30, 60, 60));
+        assert_eq!(reservation.extend(11), Err(QuotaExceeded { limit: 100, usage: 90, requested: 11 }));
+        assert_eq!(reservation.remaining(), 60);
+        drop(reservation);
+        assert_eq!((quota.usage("a"), quota.reserved("a")), (30, 0));
     }
 
     #[test]

@@ -5,12 +5,13 @@ mod support;
 use std::collections::HashSet;
 use std::fs;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use longhaul_storage::testing::{DiskEvent, SimulatedDisk};
-use longhaul_storage::{BodyError, Location, Profile, StorageError, Transaction};
+use longhaul_storage::{BodyError, BodyId, BodyWriter, Location, Profile, StorageError, Transaction};
 use support::{TABLES, open, pattern, read_all};
 
 fn open_simulated(folder: &std::path::Path, disk: &SimulatedDisk) -> Profile {
@@ -435,4 +436,55 @@ fn a_runtime_that_ends_lets_go_of_the_body() {
         assert_eq!(writer.written(), 100);
         writer.finish().await.expect("it is finished");
     });
+}
+
+async fn release(profile: &Profile, (id, writer): (BodyId, BodyWriter)) {
+    drop(writer);
+    let mut transaction = Transaction::new();
+    transaction.release_body(id);
+    profile.commit(transaction).await.expect("it is released");
+}
+
+#[tokio::test]
+async fn a_body_whose_maker_went_away_goes_too() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let disk = SimulatedDisk::new();
+    let profile = open_simulated(folder.path(), &disk);
+    for polls in 0..8 {
+        {
+            let mut create = Box::pin(profile.bodies().create("a"));
+            for _ in 0..polls {
+                if let Poll::Ready(made) = futures::poll!(&mut create) {
+                    // It was made: now it is its maker's.
+                    release(&profile, made.expect("a body")).await;
+                    break;
+                }
+                // Its file is made on a thread of these.
+                tokio::task::spawn_blocking(|| ()).await.expect("nothing panics");
+            }
+        }
+        // Commits come in their order, so this one is behind the others.
+        release(&profile, profile.bodies().create("a").await.expect("a body")).await;
+        assert_eq!(format!("{:?}", profile.bodies()), "[]", "after {polls} polls");
+    }
+    // A file that had no row yet goes at the next start.
+    profile.close();
+    let _profile = open_simulated(folder.path(), &disk);
+    assert_eq!(longhaul_storage::Disk::list(&disk).expect("it can be read"), [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_cut_while_nobody_has_it_open_is_not_written_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let disk = SimulatedDisk::new();
+    let profile = open_simulated(folder.path(), &disk);
+    let (id, mut writer) = profile.bodies().create("key").await.expect("a body");
+    writer.append(pattern(0, 1_000)).await.expect("it is written");
+    writer.checkpoint().await.expect("it is durable");
+    drop(writer);
+    disk.overwrite(&id.to_string(), vec![0; 400]);
+    for _ in 0..2 {
+        let error = profile.bodies().reopen(id).await.expect_err("there would be a hole in it");
+        assert!(matches!(error, BodyError::Shorter { durable: 1_000, found: 400 }), "{error}");
+    }
 }

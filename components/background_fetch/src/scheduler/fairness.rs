@@ -34,13 +34,13 @@ impl Scheduler {
         let mut due: HashMap<FetchKey, std::vec::IntoIter<usize>> = HashMap::new();
         let mut running_of_fetch: HashMap<FetchKey, usize> = HashMap::new();
         let mut running_of_key: HashMap<String, usize> = HashMap::new();
-        for (&key, fetch) in &self.fetches {
-            let running = fetch.running();
+        for (&key, fetch) in &mut self.fetches {
+            let running = fetch.running;
             running_of_fetch.insert(key, running);
             *running_of_key.entry(fetch.storage_key.clone()).or_default() += running;
             if !fetch.paused {
-                let waiting = fetch.records.iter().enumerate().filter(|(_, r)| Self::is_due(&r.state, now));
-                let waiting: Vec<usize> = waiting.map(|(index, _)| index).take(limits.per_fetch).collect();
+                fetch.time_has_come(now);
+                let waiting: Vec<usize> = fetch.waiting.iter().copied().take(limits.per_fetch).collect();
                 if !waiting.is_empty() {
                     due.insert(key, waiting.into_iter());
                 }
@@ -73,7 +73,7 @@ impl Scheduler {
             let attempt = AttemptId(self.next_attempt);
             self.next_attempt += 1;
             let Some(fetch) = self.fetches.get_mut(&key) else { return };
-            fetch.records[index].state = RecordState::Running { attempt, alive: now };
+            fetch.set_state(index, RecordState::Running { attempt, alive: now });
             *running_of_fetch.entry(key).or_default() += 1;
             *running_of_key.entry(fetch.storage_key.clone()).or_default() += 1;
             self.turns.serve(&fetch.storage_key, key);

@@ -8,14 +8,17 @@
 //! [`Action::WakeAt`] has come due, [`Event::Wake`]. An attempt is named by its [`AttemptId`]; once it was cancelled or
 //! has ended, further events of it are ignored, so that the driver need not care about races.
 
+mod active_fetch;
 mod fairness;
 mod perform;
 mod retry;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::ops::Bound;
 use std::time::Duration;
 
+use self::active_fetch::{Failing, Fetch, Pause, Record, RecordState};
 pub use self::perform::{FetchResult, RecordResult};
 pub use self::retry::{RetryPolicy, SplitMix64};
 
@@ -238,69 +241,6 @@ pub enum Action {
     WakeAt(Duration),
 }
 
-/// Why a record waits for a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pause {
-    /// We chose to.
-    Backoff,
-    /// The server asked for it.
-    RetryAfter,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum RecordState {
-    Waiting,
-    Until { time: Duration, why: Pause },
-    Running { attempt: AttemptId, alive: Duration },
-    Settled(RecordResult),
-}
-
-/// How long a record has been failing, not counting the time in which it was not allowed to try.
-#[derive(Clone, Debug)]
-struct Failing {
-    gathered: Duration,
-    counting_since: Option<Duration>,
-}
-
-impl Failing {
-    fn at(&self, now: Duration) -> Duration {
-        self.gathered + self.counting_since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Record {
-    repeat: Repeat,
-    state: RecordState,
-    /// Failures since the last progress that may pass.
-    failures: u32,
-    /// Refusals since the last progress.
-    refusals: u32,
-    failing: Option<Failing>,
-    high_water: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Fetch {
-    storage_key: String,
-    paused: bool,
-    records: Vec<Record>,
-}
-
-impl Fetch {
-    fn running(&self) -> usize {
-        self.records.iter().filter(|record| matches!(record.state, RecordState::Running { .. })).count()
-    }
-
-    fn received_anything(&self) -> bool {
-        self.records.iter().any(|record| record.high_water > 0)
-    }
-
-    fn pausable(&self) -> bool {
-        self.records.iter().all(|record| record.repeat == Repeat::Allowed)
-    }
-}
-
 /// The state machine. See the module's documentation for how it is driven.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -406,7 +346,7 @@ impl Scheduler {
                 high_water: record.high_water,
             });
         }
-        self.fetches.insert(new.key, Fetch { storage_key: new.storage_key, paused: new.paused, records });
+        self.fetches.insert(new.key, Fetch::new(new.storage_key, new.paused, records));
         self.settle_if_done(new.key);
     }
 
@@ -451,7 +391,8 @@ impl Scheduler {
     /// Stops what may be stopped and counted against nobody.
     fn interrupt(&mut self, now: Duration, key: FetchKey) {
         let Some(fetch) = self.fetches.get_mut(&key) else { return };
-        for (index, record) in fetch.records.iter_mut().enumerate() {
+        for index in 0..fetch.records.len() {
+            let record = &mut fetch.records[index];
             if let Some(failing) = &mut record.failing {
                 failing.gathered = failing.at(now);
                 failing.counting_since = None;
@@ -459,7 +400,7 @@ impl Scheduler {
             if let RecordState::Running { attempt, .. } = record.state {
                 // A request that must not be repeated goes on: it may yet get through.
                 if record.repeat == Repeat::Allowed {
-                    record.state = RecordState::Waiting;
+                    fetch.set_state(index, RecordState::Waiting);
                     self.attempts.remove(&attempt);
                     self.actions.push(Action::Cancel { fetch: key, record: index, attempt });
                 }
@@ -470,19 +411,22 @@ impl Scheduler {
     /// The opposite of `interrupt`: the clock of failures runs again, and what waited by our own choice tries at once.
     fn let_go_on(&mut self, now: Duration, key: FetchKey) {
         let Some(fetch) = self.fetches.get_mut(&key) else { return };
-        for record in &mut fetch.records {
+        for index in 0..fetch.records.len() {
+            let record = &mut fetch.records[index];
             if let Some(failing) = &mut record.failing {
                 failing.counting_since = Some(now);
             }
             if matches!(record.state, RecordState::Until { why: Pause::Backoff, .. }) {
-                record.state = RecordState::Waiting;
+                fetch.set_state(index, RecordState::Waiting);
             }
         }
     }
 
     fn progress(&mut self, now: Duration, attempt: AttemptId, position: u64) {
         let Some(&(key, index)) = self.attempts.get(&attempt) else { return };
-        let Some(record) = self.record(key, index) else { return };
+        let Some(fetch) = self.fetches.get_mut(&key) else { return };
+        fetch.received_anything |= position > 0;
+        let Some(record) = fetch.records.get_mut(index) else { return };
         if let RecordState::Running { alive, .. } = &mut record.state {
             *alive = now;
         }
@@ -500,13 +444,10 @@ impl Scheduler {
 
     fn sent(&mut self, now: Duration, attempt: AttemptId) {
         let Some(&(key, index)) = self.attempts.get(&attempt) else { return };
-        if let Some(Record { state: RecordState::Running { alive, .. }, .. }) = self.record(key, index) {
+        let record = self.fetches.get_mut(&key).and_then(|fetch| fetch.records.get_mut(index));
+        if let Some(Record { state: RecordState::Running { alive, .. }, .. }) = record {
             *alive = now;
         }
-    }
-
-    fn record(&mut self, key: FetchKey, index: usize) -> Option<&mut Record> {
-        self.fetches.get_mut(&key)?.records.get_mut(index)
     }
 
     /// An attempt of which nothing was heard for too long ends here, whatever the fetcher's own timeouts do.
@@ -516,7 +457,9 @@ impl Scheduler {
             .attempts
             .iter()
             .filter_map(|(attempt, &(key, index))| match self.fetches.get(&key)?.records.get(index)?.state {
-                RecordState::Running { alive, .. } if now >= alive + limit => Some((*attempt, key, index)),
+                RecordState::Running { alive, .. } if now >= alive.saturating_add(limit) => {
+                    Some((*attempt, key, index))
+                }
                 _ => None,
             })
             .collect();
@@ -531,18 +474,17 @@ impl Scheduler {
     fn arm(&mut self, now: Duration) {
         let silence = self.policy.retry.silence;
         let offline = self.connectivity == Connectivity::Offline;
-        let next = self
-            .fetches
-            .values()
-            .flat_map(|fetch| {
-                let idle = fetch.paused || offline;
-                fetch.records.iter().filter_map(move |record| match record.state {
-                    RecordState::Until { time, .. } if !idle && time > now => Some(time),
-                    RecordState::Running { alive, .. } => Some(alive + silence),
-                    _ => None,
-                })
-            })
-            .min();
+        let retries = self.fetches.values().filter(|fetch| !fetch.paused && !offline).filter_map(|fetch| {
+            let after_now = (Bound::Excluded((now, usize::MAX)), Bound::Unbounded);
+            fetch.until.range(after_now).next().map(|(time, _)| *time)
+        });
+        let silences = self.attempts.values().filter_map(|&(key, index)| {
+            match self.fetches.get(&key)?.records.get(index)?.state {
+                RecordState::Running { alive, .. } => Some(alive.saturating_add(silence)),
+                _ => None,
+            }
+        });
+        let next = retries.chain(silences).min();
         // An earlier wake that is already set looks again by itself, so only a nearer one is worth an action.
         if let Some(next) = next
             && self.armed.is_none_or(|armed| next < armed)

@@ -1,7 +1,5 @@
 //! <https://wicg.github.io/background-fetch/#perform-a-background-fetch-algorithm>: when the whole settles, and how.
 
-use std::time::Duration;
-
 use super::{Action, FetchKey, RecordState, Scheduler};
 use crate::registration::FailureReason;
 
@@ -31,27 +29,18 @@ impl Scheduler {
     /// `downloadTotal` ends everything at once.
     pub(super) fn settle_if_done(&mut self, key: FetchKey) {
         let Some(fetch) = self.fetches.get(&key) else { return };
-        let results: Vec<RecordResult> = fetch
-            .records
-            .iter()
-            .filter_map(|record| match record.state {
-                RecordState::Settled(result) => Some(result),
-                _ => None,
-            })
-            .collect();
-        let all = results.len() == fetch.records.len();
         // 5.5. One record went past what was declared: the whole fails now.
-        if results.contains(&RecordResult::Failure(FailureReason::DownloadTotalExceeded)) {
+        if fetch.total_exceeded {
             self.settle(key, FetchResult::Failure(FailureReason::DownloadTotalExceeded));
             return;
         }
         // 6. Wait for every record.
-        if !all {
+        if fetch.unsettled > 0 {
             return;
         }
-        let first_failure = results.iter().find_map(|result| match result {
-            RecordResult::Failure(reason) => Some(*reason),
-            RecordResult::Success => None,
+        let first_failure = fetch.records.iter().find_map(|record| match record.state {
+            RecordState::Settled(RecordResult::Failure(reason)) => Some(reason),
+            _ => None,
         });
         self.settle(key, first_failure.map_or(FetchResult::Success, FetchResult::Failure));
     }
@@ -87,21 +76,12 @@ impl Scheduler {
 
     fn stop_attempts(&mut self, key: FetchKey) {
         let Some(fetch) = self.fetches.get_mut(&key) else { return };
-        for (index, record) in fetch.records.iter_mut().enumerate() {
-            if let RecordState::Running { attempt, .. } = record.state {
-                record.state = RecordState::Waiting;
+        for index in 0..fetch.records.len() {
+            if let RecordState::Running { attempt, .. } = fetch.records[index].state {
+                fetch.set_state(index, RecordState::Waiting);
                 self.attempts.remove(&attempt);
                 self.actions.push(Action::Cancel { fetch: key, record: index, attempt });
             }
-        }
-    }
-
-    /// Whether the record may be attempted at `now`, limits aside.
-    pub(super) fn is_due(state: &RecordState, now: Duration) -> bool {
-        match state {
-            RecordState::Waiting => true,
-            RecordState::Until { time, .. } => *time <= now,
-            RecordState::Running { .. } | RecordState::Settled(_) => false,
         }
     }
 }

@@ -85,7 +85,7 @@ impl Scheduler {
         let Some((key, index)) = self.attempts.remove(&attempt) else { return };
         let online = self.connectivity == Connectivity::Online;
         let Some(fetch) = self.fetches.get_mut(&key) else { return };
-        let received_anything = fetch.received_anything();
+        let received_anything = fetch.received_anything;
         let paused = fetch.paused;
         let Some(record) = fetch.records.get_mut(index) else { return };
         let repeat = record.repeat;
@@ -107,13 +107,13 @@ impl Scheduler {
                 Some(RecordResult::Failure(FailureReason::FetchError))
             }
             Outcome::NextRange => {
-                record.state = RecordState::Waiting;
+                fetch.set_state(index, RecordState::Waiting);
                 return;
             }
             Outcome::RetryAfter(_) | Outcome::RefusedOrUnknownHost | Outcome::Transient { .. } => None,
         };
         if let Some(result) = result {
-            record.state = RecordState::Settled(result);
+            fetch.set_state(index, RecordState::Settled(result));
             self.actions.push(Action::SettleRecord { fetch: key, record: index, result });
             self.settle_if_done(key);
             return;
@@ -121,7 +121,7 @@ impl Scheduler {
 
         // Offline nothing counts. (Only a request that must not be repeated gets here: others were cancelled.)
         if !online || paused {
-            record.state = RecordState::Waiting;
+            fetch.set_state(index, RecordState::Waiting);
             return;
         }
         let failing =
@@ -138,7 +138,7 @@ impl Scheduler {
         let refusal_is_final = refused && record.refusals >= policy.refused_attempts && !received_anything;
         if refusal_is_final || without_progress >= policy.give_up_after {
             let result = RecordResult::Failure(FailureReason::FetchError);
-            record.state = RecordState::Settled(result);
+            fetch.set_state(index, RecordState::Settled(result));
             self.actions.push(Action::SettleRecord { fetch: key, record: index, result });
             self.settle_if_done(key);
             return;
@@ -160,7 +160,7 @@ impl Scheduler {
         };
         // The last attempt is made when the time is up, not after it.
         let pause = pause.min(policy.give_up_after - without_progress);
-        record.state = RecordState::Until { time: now + pause, why };
+        fetch.set_state(index, RecordState::Until { time: now.saturating_add(pause), why });
         self.actions.push(Action::Failing {
             fetch: key,
             record: index,

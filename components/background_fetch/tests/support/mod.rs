@@ -177,6 +177,11 @@ impl Server {
         self.steps.lock().unwrap().entry(path.into()).or_default().extend(steps);
     }
 
+    /// It answers well from now on.
+    pub fn forget_steps(&self) {
+        self.steps.lock().unwrap().clear();
+    }
+
     pub fn log(&self) -> Vec<Asked> {
         self.log.lock().unwrap().clone()
     }
@@ -492,6 +497,11 @@ impl World {
         })
         .await
         .unwrap()
+    }
+
+    /// Sets the wall clock that the next process begins with.
+    pub fn set_clock(&mut self, set: impl FnOnce(SystemTime) -> SystemTime) {
+        self.epoch = set(self.epoch);
     }
 
     pub fn profile(&self) -> Profile {

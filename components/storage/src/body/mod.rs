@@ -69,16 +69,17 @@ impl BodyStore {
             .await
             .map_err(|_| BodyError::Abandoned)?
             .map_err(|error| BodyError::io("making a body's file", &error))?;
-        // If this future is dropped while the row is committed, nobody writes the body.
-        let place = Place { entry: Some(Arc::clone(&entry)) };
+        // If this future is dropped while the row is committed, nobody ever learns the body's name.
+        let newborn = Newborn { store: self, id: Some(id) };
         // The file's name becomes durable with the first checkpoint; until then the body is empty anyway.
         if let Err(error) = self.committer.commit(vec![Change::CreateBody(Arc::clone(&entry))]).await {
             let disk = Arc::clone(&self.bodies.disk);
             // Without a row the next start removes the file too.
             let _ = run_on(&self.bodies.disk, move || disk.remove(&id.to_string())).await;
+            newborn.keep();
             return Err(full_or_storage(error));
         }
-        place.keep();
+        newborn.keep();
         Ok((id, BodyWriter::start(self.clone(), entry, file, 0)))
     }
 
@@ -186,6 +187,26 @@ impl BodyStore {
 impl fmt::Debug for BodyStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.bodies.all()).finish()
+    }
+}
+
+/// A body whose name its maker does not know yet. Dropped, it is removed.
+struct Newborn<'a> {
+    store: &'a BodyStore,
+    id: Option<BodyId>,
+}
+
+impl Newborn<'_> {
+    fn keep(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Newborn<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.store.committer.commit_unheard(vec![Change::RemoveBody(id)]);
+        }
     }
 }
 
