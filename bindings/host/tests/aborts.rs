@@ -2,7 +2,8 @@
 
 mod support;
 
-use support::run::{Run, control, worker_reports};
+use support::command::control;
+use support::run::{Run, worker_reports};
 use support::server::{Connection, Request, Server};
 use support::site;
 

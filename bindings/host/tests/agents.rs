@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use longhaul::UserAgent;
 use longhaul_dom::ConsoleSink;
-use longhaul_host::agent::{Agent, AgentEnd, AgentLimits, Page, PageError, PageOptions};
+use longhaul_host::agent::{Agent, AgentEnd, AgentLimits, Listeners, Page, PageError, PageOptions};
 use longhaul_host::server::{PortChoice, Server, Site};
 
 #[derive(Default)]
@@ -45,6 +45,7 @@ async fn load(script: &str, limits: AgentLimits) -> Loaded {
     let options = PageOptions {
         user_agent,
         limits,
+        listeners: Listeners::start().expect("threads"),
         console: console.clone(),
         on_error: Arc::new(move |line| sink.push(line)),
     };
@@ -54,8 +55,13 @@ async fn load(script: &str, limits: AgentLimits) -> Loaded {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_ends_the_agent_and_nothing_else() {
-    let agent =
-        Agent::start("test", AgentLimits::default(), tokio::runtime::Handle::current()).expect("an engine");
+    let agent = Agent::start(
+        "test",
+        AgentLimits::default(),
+        tokio::runtime::Handle::current(),
+        Listeners::start().expect("threads"),
+    )
+    .expect("an engine");
     assert_eq!(agent.run(|_| 3).await, Ok(3));
     let end = agent.run(|_| -> () { panic!("on purpose") }).await;
     assert_eq!(end, Err(AgentEnd::Panicked("on purpose".to_owned())));
@@ -74,8 +80,13 @@ async fn an_agent_that_is_terminated_drops_what_it_had_to_do() {
             }
         }
     }
-    let agent =
-        Agent::start("test", AgentLimits::default(), tokio::runtime::Handle::current()).expect("an engine");
+    let agent = Agent::start(
+        "test",
+        AgentLimits::default(),
+        tokio::runtime::Handle::current(),
+        Listeners::start().expect("threads"),
+    )
+    .expect("an engine");
     let (sender, dropped) = tokio::sync::oneshot::channel();
     let guard = OnDrop(Some(sender));
     agent.handle().spawn(Box::pin(async move {

@@ -1,12 +1,13 @@
 //! Usage errors, bad input, and the exit code of each.
 
-mod cli_support;
+mod support;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::Stdio;
 
-use cli_support::{folder, longhaul, output, parts, text};
+use support::command::{longhaul, output, parts};
+use support::folder::{folder, text};
 
 #[test]
 fn bad_usage_is_exit_code_2() {
@@ -18,6 +19,11 @@ fn bad_usage_is_exit_code_2() {
         &["run", "x", "--progress", "loud"],
         &["run", "x", "--grant", "camera=granted"],
         &["run", "x", "--timeout", "0"],
+        &["run", "x", "--timeout", "\u{1b}[2J\n\u{9b}1"],
+        &["run", "x", "--throttle", "0"],
+        &["run", "x", "--port", "70000"],
+        &["\u{1b}]0;title"],
+        &["run", "\u{1b}[2J"],
         &["run", "ftp://example.com/"],
         &["run", "/nowhere/at/all"],
         &["pause"],
@@ -29,7 +35,58 @@ fn bad_usage_is_exit_code_2() {
         let (code, stdout, stderr) = parts(&output(data.path(), arguments));
         assert_eq!(code, Some(2), "{arguments:?}: {stderr}");
         assert_eq!(stdout, "", "{arguments:?}");
-        assert!(!stderr.is_empty(), "{arguments:?}");
+        if arguments.is_empty() {
+            assert!(stderr.contains("Usage: longhaul <COMMAND>"), "{stderr}");
+            continue;
+        }
+        assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with("longhaul: "), "{arguments:?}: {stderr}");
+        assert!(stderr.trim_end().chars().all(|character| !character.is_control()), "{stderr:?}");
+    }
+}
+
+#[test]
+fn a_folder_of_other_files_does_not_become_a_profile() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let site = folder(&[("index.html", "<script>console.log('here')</script>"), ("a.txt", "")]);
+    std::fs::set_permissions(site.path(), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    for arguments in [&["run", text(site.path())][..], &["list"], &["offline"], &["abort", "x"]] {
+        let arguments = [arguments, &["--profile", text(site.path())]].concat();
+        let (code, stdout, stderr) = parts(&output(data.path(), &arguments));
+        let line = "the folder has other files in it and no profile; name one of its own";
+        let line = format!("longhaul: {}: {line}\n", text(site.path()));
+        assert_eq!((code, stdout.as_str(), stderr), (Some(2), "", line), "{arguments:?}");
+    }
+    assert_eq!(std::fs::read_dir(site.path()).expect("a folder").count(), 2);
+    let mode = std::fs::metadata(site.path()).expect("a folder").permissions().mode();
+    assert_eq!(mode & 0o777, 0o755, "who may read it is as it was");
+
+    let file = site.path().join("a.txt");
+    for command in [&["run", text(site.path())][..], &["list"]] {
+        let (code, _, stderr) = parts(&output(data.path(), &[command, &["--profile", text(&file)]].concat()));
+        let line = format!("longhaul: {}: a profile is a folder, and this is none\n", text(&file));
+        assert_eq!((code, stderr), (Some(2), line));
+    }
+    // An empty folder becomes one, and stays one.
+    let profile = data.path().join("empty");
+    std::fs::create_dir(&profile).expect("a folder");
+    for _ in 0..2 {
+        let run = output(data.path(), &["run", text(site.path()), "--profile", text(&profile)]);
+        assert_eq!(parts(&run), (Some(0), String::new(), "[window] here\n".to_owned()));
+    }
+}
+
+#[test]
+fn a_file_of_certificates_that_has_none_is_named() {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let site = folder(&[("index.html", ""), ("a.txt", "no certificate")]);
+    let file = site.path().join("a.txt");
+    let line = format!("longhaul: {}: no certificates in PEM: it holds no certificate\n", text(&file));
+    for command in [["run", text(site.path())], ["fetch", "https://localhost/"]] {
+        let (code, _, stderr) =
+            parts(&output(data.path(), &[&command[..], &["--cacert", text(&file)]].concat()));
+        assert_eq!((code, &stderr), (Some(2), &line));
     }
 }
 
@@ -38,6 +95,7 @@ fn a_bad_target_is_named_in_one_line() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let empty = folder(&[("page.html", "<p>")]);
     for (target, end) in [
+        ("ftp://a.example/", "ftp://a.example/: pages are loaded by http: and https:, not by ftp:"),
         ("/nowhere/at/all", "/nowhere/at/all: no such file or folder"),
         (text(empty.path()), "the folder has no index.html"),
         ("http://[", "http://[: invalid IPv6 address"),
@@ -128,6 +186,27 @@ fn a_script_that_throws_is_named_with_file_and_line() {
     let (code, _, stderr) = parts(&output(data.path(), &["run", text(&script)]));
     assert_eq!(code, Some(1));
     assert!(stderr.contains("/x.js:2: SyntaxError"), "{stderr}");
+
+    // What is thrown without a place of its own is named by its script, or by the page once that is over.
+    let bare = folder(&[
+        (
+            "index.html",
+            "<script src=bare.js></script><script>setTimeout(() => { throw undefined }, 1)</script>",
+        ),
+        ("bare.js", "Promise.reject({}); throw null;"),
+    ]);
+    let (code, _, stderr) = parts(&output(data.path(), &["run", text(bare.path())]));
+    assert_eq!(code, Some(1), "{stderr}");
+    let ends = [
+        "/bare.js: uncaught null",
+        "/bare.js: unhandled rejection: [object Object]",
+        "/: uncaught undefined",
+    ];
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines.len(), ends.len(), "{stderr}");
+    for (line, end) in lines.iter().zip(ends) {
+        assert!(line.starts_with("longhaul: http://localhost:") && line.ends_with(end), "{line}");
+    }
 
     let rejected = folder(&[("x.js", "Promise.reject(new Error('nobody'));")]);
     let script = rejected.path().join("x.js");
@@ -241,15 +320,17 @@ fn interrupted_it_ends_cleanly() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let profile = data.path().join("p");
     let site = folder(&[("index.html", "<script>console.log('here'); setInterval(() => {}, 1000)</script>")]);
-    let mut run = longhaul(data.path());
-    run.args(["run", text(site.path()), "--profile", text(&profile)]).stderr(Stdio::piped());
-    let mut run = run.spawn().expect("it starts");
-    let mut line = String::new();
-    BufReader::new(run.stderr.take().expect("it is piped")).read_line(&mut line).expect("it is text");
-    let pid = run.id().to_string();
-    let kill = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("there is a kill");
-    assert!(kill.success());
-    assert_eq!(run.wait().expect("it ends").code(), Some(143));
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let mut run = longhaul(data.path());
+        run.args(["run", text(site.path()), "--profile", text(&profile)]).stderr(Stdio::piped());
+        let mut run = run.spawn().expect("it starts");
+        let mut line = String::new();
+        BufReader::new(run.stderr.take().expect("it is piped")).read_line(&mut line).expect("it is text");
+        let pid = run.id().to_string();
+        let kill = std::process::Command::new("kill").args([signal, &pid]).status().expect("there is a kill");
+        assert!(kill.success());
+        assert_eq!(run.wait().expect("it ends").code(), Some(code));
+    }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! The user's side: list, show, pause, resume, abort, click, online and offline, with a run alive and without.
 
-mod cli_support;
+mod support;
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
 
-use cli_support::{folder, longhaul, output, parts, text};
 use serde_json::Value;
+use support::command::{longhaul, output, parts};
+use support::folder::{folder, text};
+use support::run::Run;
 
 const PAGE: &str = r#"
 for (const type of ["online", "offline"]) addEventListener(type, () => console.log(type, navigator.onLine));
@@ -34,58 +34,23 @@ fn site() -> tempfile::TempDir {
     ])
 }
 
-struct Run {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Run {
-    /// Slow enough that the download does not end during a test.
-    fn start(data: &Path, site: &Path, more: &[&str]) -> Run {
-        let mut command = longhaul(data);
-        command
-            .args(["run", text(site), "--progress", "json", "--throttle", "200000", "--timeout", "120"])
-            .args(more);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
-        Run { child, lines }
-    }
-
-    fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
-        let mut seen = Vec::new();
-        loop {
-            let mut line = String::new();
-            let length = self.lines.read_line(&mut line).expect("it is text");
-            assert_ne!(length, 0, "it ended; so far: {seen:#?}");
-            let event: Value = serde_json::from_str(&line).expect("each line is JSON");
-            if wanted(&event) {
-                return event;
-            }
-            seen.push(event);
-        }
-    }
-
-    fn wait_for_event(&mut self, name: &str) -> Value {
-        self.wait_for(|event| event["event"] == name)
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A run that is slow enough for its download not to end during a test.
+fn slow_run(data: &Path, site: &Path) -> Run {
+    let mut command = longhaul(data);
+    command.args(["run", text(site), "--progress", "json", "--throttle", "200000", "--timeout", "120"]);
+    Run::spawn(command)
 }
 
 #[test]
 fn a_run_that_is_alive_answers() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let site = site();
-    let mut run = Run::start(data.path(), site.path(), &[]);
-    let registered = run.wait_for_event("registered");
+    let mut run = slow_run(data.path(), site.path());
+    let registered = run.wait_for_event("registered", "one");
     assert_eq!((&registered["id"], &registered["title"]), (&"one".into(), &"One".into()));
-    run.wait_for(|event| event["event"] == "progress" && event["downloaded"].as_u64() > Some(0));
+    run.wait_for("some progress", |event| {
+        event["event"] == "progress" && event["downloaded"].as_u64() > Some(0)
+    });
     let control = |arguments: &[&str]| parts(&output(data.path(), arguments));
 
     let (code, stdout, _) = control(&["list", "--json"]);
@@ -103,27 +68,37 @@ fn a_run_that_is_alive_answers() {
     assert!(stdout.contains("/big.bin"), "{stdout}");
 
     assert_eq!(control(&["offline"]).0, Some(0));
-    run.wait_for(|event| event["event"] == "console" && event["message"] == "offline false");
+    run.wait_for("the offline event", |event| {
+        event["event"] == "console" && event["message"] == "offline false"
+    });
     assert_eq!(control(&["online"]).0, Some(0));
-    run.wait_for(|event| event["event"] == "console" && event["message"] == "online true");
+    run.wait_for("the online event", |event| {
+        event["event"] == "console" && event["message"] == "online true"
+    });
     assert_eq!(control(&["pause", "one"]).0, Some(0));
-    run.wait_for_event("paused");
+    run.wait_for_event("paused", "one");
     assert!(control(&["show", "one"]).1.contains("state: paused"));
     assert_eq!(control(&["resume", "one"]).0, Some(0));
-    let resumed = run.wait_for_event("resumed");
-    run.wait_for(|event| {
+    let resumed = run.wait_for_event("resumed", "one");
+    run.wait_for("more progress", |event| {
         event["event"] == "progress" && event["downloaded"].as_u64() > resumed["downloaded"].as_u64()
     });
     let (code, _, stderr) = control(&["pause", "nothing"]);
     assert_eq!((code, stderr.as_str()), (Some(1), "longhaul: there is no background fetch “nothing”\n"));
     assert_eq!(control(&["click", &key]).0, Some(0));
-    run.wait_for(|event| event["event"] == "console" && event["message"] == "backgroundfetchclick one");
+    run.wait_for("the click", |event| {
+        event["event"] == "console" && event["message"] == "backgroundfetchclick one"
+    });
     assert_eq!(control(&["abort", "one"]).0, Some(0));
-    let settled = run.wait_for_event("settled");
+    let settled = run.wait_for_event("settled", "one");
     assert_eq!((&settled["result"], &settled["failureReason"]), (&"failure".into(), &"aborted".into()));
-    run.wait_for(|event| event["event"] == "console" && event["message"] == "backgroundfetchabort one");
-    run.wait_for(|event| event["event"] == "worker-event" && event["type"] == "backgroundfetchabort");
-    assert_eq!(run.child.wait().expect("it ends").code(), Some(1), "an aborted fetch was not successful");
+    run.wait_for("the abort event", |event| {
+        event["event"] == "console" && event["message"] == "backgroundfetchabort one"
+    });
+    run.wait_for("the outcome of the abort event", |event| {
+        event["event"] == "worker-event" && event["type"] == "backgroundfetchabort"
+    });
+    assert_eq!(run.finish().0.code(), Some(1), "an aborted fetch was not successful");
 }
 
 #[test]
@@ -135,8 +110,10 @@ fn without_a_run_the_profile_itself_is_changed() {
     assert_eq!(control(&["abort", "one"]).0, Some(1));
     assert!(!data.path().join("longhaul").exists(), "asking does not make a profile");
 
-    let mut run = Run::start(data.path(), site.path(), &[]);
-    run.wait_for(|event| event["event"] == "progress" && event["downloaded"].as_u64() > Some(0));
+    let mut run = slow_run(data.path(), site.path());
+    run.wait_for("some progress", |event| {
+        event["event"] == "progress" && event["downloaded"].as_u64() > Some(0)
+    });
     drop(run);
 
     let (code, stdout, stderr) = control(&["list"]);
@@ -144,9 +121,6 @@ fn without_a_run_the_profile_itself_is_changed() {
     assert!(stdout.contains("one") && stdout.contains("active"), "{stdout}");
     assert_eq!(control(&["pause", "one"]).0, Some(0));
     assert!(control(&["show", "one"]).1.contains("state: paused"));
-    let (code, _, stderr) = control(&["offline"]);
-    assert_eq!(code, Some(1));
-    assert!(stderr.contains("no run is alive"), "{stderr}");
 
     // A paused fetch leaves a run nothing to do.
     let empty = folder(&[("index.html", "")]);
@@ -170,8 +144,8 @@ fn an_id_of_two_origins_is_ambiguous_and_the_other_folder_is_named() {
     let (first, second) = (site(), site());
     let mut origins = Vec::new();
     for folder in [&first, &second] {
-        let mut run = Run::start(data.path(), folder.path(), &[]);
-        let registered = run.wait_for(|event| {
+        let mut run = slow_run(data.path(), folder.path());
+        let registered = run.wait_for("a registration of a new origin", |event| {
             let origin = event["origin"].as_str().unwrap_or_default();
             event["event"] == "registered" && !origins.iter().any(|known| known == origin)
         });
@@ -197,11 +171,55 @@ fn an_id_of_two_origins_is_ambiguous_and_the_other_folder_is_named() {
         keys.iter().map(|key| control(&["show", key]).1.contains("state: paused")).collect();
     assert_eq!(states, [true, false]);
 
+    // Once its folder is gone it waits; which of the two it is was said with its origin above.
+    let gone = second.path().canonicalize().expect("it is there");
+    drop(second);
     let empty = folder(&[("index.html", "")]);
     let (code, _, stderr) = control(&["run", text(empty.path()), "--timeout", "0.2"]);
     assert_eq!(code, Some(4), "{stderr}");
-    assert!(stderr.contains(&format!("“one” goes on once {} is there", origins[1])), "{stderr}");
+    assert!(
+        stderr.contains(&format!("“one” waits (`longhaul abort` ends that): {}", gone.display())),
+        "{stderr}"
+    );
     assert!(stderr.contains("not done after 0.2 s; paused"), "{stderr}");
+}
+
+#[test]
+fn offline_without_a_run_is_how_the_next_one_begins() {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let control = |arguments: &[&str]| parts(&output(data.path(), arguments));
+    let begins = |how: &str| {
+        (Some(0), format!("no run is alive on the profile; the next one begins {how}\n"), String::new())
+    };
+    assert_eq!(control(&["online"]), begins("online"));
+    assert!(!data.path().join("longhaul").exists(), "there is nothing to take back");
+    assert_eq!(control(&["offline"]), begins("offline"));
+    assert_eq!(control(&["offline"]), begins("offline"));
+
+    let page = folder(&[("index.html", "<script>console.log(navigator.onLine)</script>")]);
+    let note = "longhaul: offline, as `longhaul offline` left it; `longhaul online` ends that\n";
+    for _ in 0..2 {
+        let (code, _, stderr) = control(&["run", text(page.path())]);
+        assert_eq!((code, stderr), (Some(0), format!("{note}[window] false\n")));
+    }
+    let (_, _, stderr) = control(&["run", text(page.path()), "--offline"]);
+    assert_eq!(stderr, "[window] false\n", "what was asked for just now needs no explanation");
+    assert_eq!(control(&["online"]), begins("online"));
+    assert_eq!(control(&["run", text(page.path())]).2, "[window] true\n");
+
+    // A run that is alive takes it back too.
+    assert_eq!(control(&["offline"]), begins("offline"));
+    let site = site();
+    let mut run = slow_run(data.path(), site.path());
+    run.wait_for_event("registered", "one");
+    assert_eq!(control(&["online"]), (Some(0), "online\n".to_owned(), String::new()));
+    run.wait_for("some progress", |event| {
+        event["event"] == "progress" && event["downloaded"].as_u64() > Some(0)
+    });
+    run.kill();
+    assert_eq!(control(&["abort", "one"]).0, Some(0));
+    let (_, _, stderr) = control(&["run", text(page.path())]);
+    assert!(!stderr.contains("offline") && stderr.contains("[window] true"), "{stderr}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn ten_kills_and_the_file_is_whole() {
             script: PAGE.to_owned(),
             worker: WORKER.to_owned(),
             length,
-            bytes_per_second: 3 * MIB,
+            bytes_per_second: 2 * MIB,
             hold_success_events: 1,
         },
     );

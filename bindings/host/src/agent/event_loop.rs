@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use longhaul_quickjs::{Engine, EngineLimits, InterruptHandle};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
+use super::listeners::Listeners;
 use super::task_queues::{TaskQueues, Timers};
 
 /// What an agent may use up.
@@ -79,9 +81,14 @@ pub(super) struct Shared {
     wake: Condvar,
     /// Work that is queued or under way: tasks, running timers, futures.
     pending: watch::Sender<usize>,
+    /// How often work has begun.
+    begun: AtomicU64,
     end: watch::Sender<Option<AgentEnd>>,
     interrupt: OnceLock<InterruptHandle>,
+    /// Runs the futures that the agent waits for.
     runtime: Handle,
+    /// Runs those that only listen.
+    listeners: Listeners,
     limits: AgentLimits,
 }
 
@@ -95,15 +102,23 @@ struct State {
 }
 
 impl Agent {
-    /// Starts the thread. Futures run on `runtime`, which must have timers.
-    pub fn start(name: &str, limits: AgentLimits, runtime: Handle) -> Result<Agent, AgentEnd> {
+    /// Starts the thread. Futures that the agent waits for run on `runtime`, which must have timers; what its scripts only
+    /// listen to comes by `listeners`.
+    pub fn start(
+        name: &str,
+        limits: AgentLimits,
+        runtime: Handle,
+        listeners: Listeners,
+    ) -> Result<Agent, AgentEnd> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             wake: Condvar::new(),
             pending: watch::Sender::new(0),
+            begun: AtomicU64::new(0),
             end: watch::Sender::new(None),
             interrupt: OnceLock::new(),
             runtime,
+            listeners,
             limits,
         });
         let of_thread = shared.clone();
@@ -214,6 +229,12 @@ impl Agent {
     pub fn is_idle(&self) -> bool {
         *self.shared.pending.borrow() == 0 || self.shared.end.borrow().is_some()
     }
+
+    /// How often the agent has been given something to do: where two looks find it idle with the same number, it has done
+    /// nothing in between.
+    pub fn generation(&self) -> u64 {
+        self.shared.begun.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for Agent {
@@ -248,6 +269,7 @@ impl Shared {
     }
 
     fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::SeqCst);
         self.pending.send_if_modified(|count| {
             *count += 1;
             *count == 1
@@ -300,7 +322,8 @@ impl Shared {
 
     /// <https://html.spec.whatwg.org/#event-loop-processing-model>
     fn event_loop(self: &Arc<Self>) -> AgentEnd {
-        let _entered = self.runtime.enter();
+        // What a script's thread starts by itself is what the script listens to.
+        let _entered = self.listeners.handle().enter();
         let limits = EngineLimits { memory: Some(self.limits.memory), stack: Some(self.limits.stack) };
         let engine = match Engine::new(limits) {
             Ok(engine) => engine,

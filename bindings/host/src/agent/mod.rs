@@ -3,12 +3,15 @@
 
 mod document;
 mod event_loop;
+mod listeners;
 mod script_loading;
 mod service_worker;
 mod task_queues;
+mod uncaught;
 mod window;
 
 pub use document::{Document, ScriptElement, ScriptKind, ScriptTiming};
 pub use event_loop::{Agent, AgentEnd, AgentLimits};
+pub use listeners::Listeners;
 pub use service_worker::ServiceWorkerAgents;
 pub use window::{Page, PageError, PageOptions};

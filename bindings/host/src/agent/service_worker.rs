@@ -16,8 +16,9 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::event_loop::{Agent, AgentEnd, AgentLimits};
+use super::listeners::Listeners;
 use super::script_loading::resolve;
-use super::window::error_reporter;
+use super::uncaught::{Place, error_reporter};
 
 /// Runs service workers, each in an agent of its own.
 ///
@@ -26,6 +27,7 @@ use super::window::error_reporter;
 pub struct ServiceWorkerAgents {
     user_agent: watch::Sender<Option<UserAgent>>,
     limits: AgentLimits,
+    listeners: Listeners,
     console: Arc<dyn ConsoleSink>,
     on_error: Arc<dyn Fn(String) + Send + Sync>,
 }
@@ -40,10 +42,17 @@ impl ServiceWorkerAgents {
     /// Agents with these limits, whose consoles and uncaught exceptions go there.
     pub fn new(
         limits: AgentLimits,
+        listeners: Listeners,
         console: Arc<dyn ConsoleSink>,
         on_error: Arc<dyn Fn(String) + Send + Sync>,
     ) -> Arc<ServiceWorkerAgents> {
-        Arc::new(ServiceWorkerAgents { user_agent: watch::Sender::new(None), limits, console, on_error })
+        Arc::new(ServiceWorkerAgents {
+            user_agent: watch::Sender::new(None),
+            limits,
+            listeners,
+            console,
+            on_error,
+        })
     }
 
     /// Lets workers start.
@@ -63,14 +72,15 @@ impl AgentHost for ServiceWorkerAgents {
         worker: WorkerDescription,
     ) -> BoxFuture<'static, Result<Arc<dyn WorkerAgent>, StartError>> {
         let mut attached = self.user_agent.subscribe();
-        let (limits, console, on_error) = (self.limits, self.console.clone(), self.on_error.clone());
+        let (limits, listeners) = (self.limits, self.listeners.clone());
+        let (console, on_error) = (self.console.clone(), self.on_error.clone());
         async move {
             let user_agent = match attached.wait_for(Option::is_some).await {
                 Ok(user_agent) => user_agent.clone(),
                 Err(_) => None,
             };
             let Some(user_agent) = user_agent else { return Err(StartError::Redundant) };
-            start(worker, user_agent, limits, console, on_error).await
+            start(worker, user_agent, limits, listeners, console, on_error).await
         }
         .boxed()
     }
@@ -81,13 +91,15 @@ async fn start(
     worker: WorkerDescription,
     user_agent: UserAgent,
     limits: AgentLimits,
+    listeners: Listeners,
     console: Arc<dyn ConsoleSink>,
     on_error: Arc<dyn Fn(String) + Send + Sync>,
 ) -> Result<Arc<dyn WorkerAgent>, StartError> {
     let Some(source) = worker.scripts.get(&worker.script_url).cloned() else {
         return Err(StartError::Host(format!("{} is not stored", worker.script_url)));
     };
-    let agent = Agent::start("service worker", limits, tokio::runtime::Handle::current())
+    let runtime = tokio::runtime::Handle::current();
+    let agent = Agent::start("service worker", limits, runtime.clone(), listeners)
         .map_err(|end| StartError::Host(end.to_string()))?;
     let realm = RealmId::next();
     let (script_url, on_rejection) = (worker.script_url.clone(), on_error.clone());
@@ -97,10 +109,7 @@ async fn start(
         .run(move |engine| {
             let script_url = worker.script_url.clone();
             let worker_type = worker.worker_type;
-            let modules = WorkerModules {
-                scope: worker.worker_scope.clone(),
-                runtime: tokio::runtime::Handle::current(),
-            };
+            let modules = WorkerModules { scope: worker.worker_scope.clone(), runtime };
             let secure_context = worker.environment.secure_context;
             let options =
                 GlobalOptions { user_agent, environment: worker.environment.clone(), console, timers };
@@ -113,7 +122,7 @@ async fn start(
                 secure_context,
                 agent: handle,
                 id: realm,
-                on_error: error_reporter(on_error),
+                on_error: error_reporter(Place::new(script_url.as_str()), on_error),
                 modules: Some(Box::new(modules)),
             });
             if let Err(error) = created {

@@ -13,12 +13,14 @@ use longhaul::fetch::{
 };
 use longhaul_dom::{ConsoleSink, GlobalOptions, WindowGlobal};
 use longhaul_idl::runtime::{Exception, Exposure, Realm, RealmId, TaskSource, Value};
-use longhaul_quickjs::{RealmOptions, ScriptError, ScriptErrorKind};
+use longhaul_quickjs::RealmOptions;
 use url::Url;
 
 use super::document::{Document, ScriptElement, ScriptKind, ScriptTiming};
 use super::event_loop::{Agent, AgentEnd, AgentLimits};
+use super::listeners::Listeners;
 use super::script_loading::{LoadFailure, Loaded, PageModules, charset, fetch_script};
+use super::uncaught::{Place, error_reporter};
 
 /// The largest document that is loaded.
 const DOCUMENT_LIMIT: usize = 64 << 20;
@@ -32,6 +34,8 @@ pub struct PageOptions {
     pub user_agent: UserAgent,
     /// What the page may use up.
     pub limits: AgentLimits,
+    /// What carries to the page what its scripts listen to.
+    pub listeners: Listeners,
     /// Where its console goes.
     pub console: Arc<dyn ConsoleSink>,
     /// Told of each exception that nobody caught and each script that did not load, one line each.
@@ -93,6 +97,8 @@ pub struct Page {
     title: String,
     environment: Arc<EnvironmentSettings>,
     user_agent: UserAgent,
+    listeners: Listeners,
+    place: Place,
 }
 
 impl Page {
@@ -122,7 +128,8 @@ impl Page {
     ) -> Result<Page, PageError> {
         let runtime = tokio::runtime::Handle::current();
         let ended = |end| PageError::Ended { url: url.clone(), end };
-        let agent = Agent::start("window", options.limits, runtime.clone()).map_err(ended)?;
+        let agent = Agent::start("window", options.limits, runtime.clone(), options.listeners.clone())
+            .map_err(ended)?;
         let realm = RealmId::next();
         let window = GlobalOptions {
             user_agent: options.user_agent.clone(),
@@ -133,6 +140,8 @@ impl Page {
         let modules =
             PageModules { user_agent: options.user_agent.clone(), client: environment.clone(), runtime };
         let on_error = options.on_error.clone();
+        let place = Place::new(url.as_str());
+        let of_realm = place.clone();
         let handle = agent.handle();
         let of_window = title.clone();
         let secure_context = environment.secure_context;
@@ -147,7 +156,7 @@ impl Page {
                     secure_context,
                     agent: handle,
                     id: realm,
-                    on_error: error_reporter(on_error),
+                    on_error: error_reporter(of_realm, on_error),
                     modules: Some(Box::new(modules)),
                 };
                 engine.create_realm(realm_options).map(|_| ()).map_err(|error| error.to_string())
@@ -157,7 +166,16 @@ impl Page {
         made.map_err(|reason| PageError::Realm { url: url.clone(), reason })?;
         // The page is a client that service workers may control from here on.
         options.user_agent.service_workers().register_client(environment.clone());
-        Ok(Page { agent, realm, url, title, environment, user_agent: options.user_agent.clone() })
+        Ok(Page {
+            agent,
+            realm,
+            url,
+            title,
+            environment,
+            user_agent: options.user_agent.clone(),
+            listeners: options.listeners.clone(),
+            place,
+        })
     }
 
     /// <https://html.spec.whatwg.org/#event-online>: fires `online` and `offline`, as long as the page lives.
@@ -165,7 +183,7 @@ impl Page {
         let mut online = user_agent.observe_online();
         online.mark_unchanged();
         let (agent, realm, ended) = (self.agent.handle(), self.realm, self.agent.watch_end());
-        tokio::spawn(async move {
+        self.listeners.handle().spawn(async move {
             let changes = async {
                 while online.changed().await.is_ok() {
                     let name = if *online.borrow_and_update() { "online" } else { "offline" };
@@ -250,13 +268,15 @@ impl Page {
             },
         };
         // FIXME: muted errors: what a classic script of another origin throws is told in full.
-        let (realm, kind) = (self.realm, script.kind);
+        let (realm, kind, place) = (self.realm, script.kind, self.place.clone());
         let ran = self.agent.run(move |engine| {
+            let page = place.replace(&file);
             // What it throws has been reported to `on_error`; the page goes on.
             let _ = match kind {
                 ScriptKind::Classic => engine.evaluate_script(realm, text.as_bytes(), &file).map(drop),
                 ScriptKind::Module => engine.evaluate_module(realm, text.as_bytes(), &file),
             };
+            place.replace(page);
         });
         ran.await.map_err(|end| self.ended(end))
     }
@@ -393,18 +413,4 @@ impl Fetches {
             None => futures::future::ready(Err(Failed::NoUrl)).boxed().shared(),
         }
     }
-}
-
-/// Tells of uncaught exceptions, each as one line: file, line and what was thrown.
-pub(super) fn error_reporter(on_error: Arc<dyn Fn(String) + Send + Sync>) -> Box<dyn Fn(ScriptError)> {
-    Box::new(move |error| {
-        // Whoever ended the agent knows, and its end says why.
-        if error.kind != ScriptErrorKind::Interrupted {
-            on_error(match (error.file.as_str(), error.line) {
-                ("", _) => error.message,
-                (file, 0) => format!("{file}: {}", error.message),
-                (file, line) => format!("{file}:{line}: {}", error.message),
-            });
-        }
-    })
 }

@@ -26,7 +26,7 @@ pub(super) async fn fetch(options: FetchOptions) -> Result<Exit, Failure> {
         .network(network(&options.network, None)?)
         .build()
         .await
-        .map_err(|error| cannot_build(error, None))?;
+        .map_err(|error| cannot_build(error, None, &options.network.cacert))?;
     let response = user_agent.fetch(request, longhaul::fetch::FetchOptions::default()).await;
     let shown = show(response, &options).await;
     user_agent.shutdown().await;
@@ -35,8 +35,14 @@ pub(super) async fn fetch(options: FetchOptions) -> Result<Exit, Failure> {
 
 /// The request, with the restrictions that a script is under.
 fn request(options: &FetchOptions) -> Result<Request, Failure> {
-    let url =
-        Url::parse(&options.url).map_err(|error| Failure::usage(format!("{}: {error}", options.url)))?;
+    let url = Url::parse(&options.url).map_err(|error| {
+        Failure::usage(match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                format!("{}: no URL, it has no scheme such as https:", options.url)
+            }
+            _ => format!("{}: {error}", options.url),
+        })
+    })?;
     let client = match &options.origin {
         Some(origin) => match Url::parse(origin) {
             Ok(origin) if origin.origin().is_tuple() => EnvironmentSettings::for_url(origin),

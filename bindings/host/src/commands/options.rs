@@ -11,7 +11,7 @@ use crate::display::ProgressForm;
 
 /// Background fetches that outlive the page and the process.
 #[derive(Debug, Parser)]
-#[command(name = "longhaul", version, about, max_term_width = 100)]
+#[command(name = "longhaul", version, max_term_width = 100)]
 pub struct Options {
     /// What to do.
     #[command(subcommand)]
@@ -36,9 +36,9 @@ pub enum Command {
     Abort(OneOptions),
     /// Click a background fetch: its service worker gets the event
     Click(OneOptions),
-    /// Tell the run on the profile that there is a network
+    /// Tell the run on the profile that there is a network; without one, the next run begins so
     Online(ProfileOptions),
-    /// Tell the run on the profile that there is no network
+    /// Tell the run on the profile that there is no network; without one, the next run begins so
     Offline(ProfileOptions),
     /// Fetch one URL through the Fetch layer
     Fetch(FetchOptions),

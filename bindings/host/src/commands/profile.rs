@@ -1,22 +1,52 @@
 //! Which profile, how the network is reached, and why a profile cannot be opened.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use longhaul::BuildError;
-use longhaul::net::{NetworkConfig, StaticResolver};
+use longhaul::net::{ConfigError, NetworkConfig, StaticResolver};
 use longhaul::storage::OpenError;
 
 use super::options::NetworkOptions;
 use crate::exit::{Exit, Failure};
 
+/// Either tells a profile: each is made when it is opened first, and stays.
+const PROFILE_FILES: [&str; 2] = ["lock", "metadata.sqlite"];
+
 /// The profile's folder: the one that was named, or `longhaul/profile` in the user's data directory.
 ///
 /// <https://specifications.freedesktop.org/basedir-spec/latest/>
 pub(super) fn profile_directory(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    if let Some(directory) = named {
-        return Ok(directory);
+    let directory = match named {
+        Some(directory) => directory,
+        None => default_directory()?,
+    };
+    check(&directory)?;
+    Ok(directory)
+}
+
+/// A profile keeps others out of its folder and fills it: that must not happen to a folder that is something else.
+fn check(directory: &Path) -> Result<(), Failure> {
+    let named = |what: String| Failure::usage(format!("{}: {what}", directory.display()));
+    let mut entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            return Err(named("a profile is a folder, and this is none".to_owned()));
+        }
+        Err(error) => return Err(named(format!("the profile cannot be read: {error}"))),
+    };
+    let is_profile = PROFILE_FILES.iter().any(|name| directory.join(name).exists());
+    match is_profile || entries.next().is_none() {
+        true => Ok(()),
+        false => {
+            Err(named("the folder has other files in it and no profile; name one of its own".to_owned()))
+        }
     }
+}
+
+fn default_directory() -> Result<PathBuf, Failure> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     match (absolute("XDG_DATA_HOME"), absolute("HOME")) {
         (Some(data), _) => Ok(data.join("longhaul/profile")),
@@ -46,8 +76,14 @@ pub(super) fn network(options: &NetworkOptions, throttle: Option<u64>) -> Result
     Ok(config)
 }
 
-/// The line and the exit code for a user agent that could not be built on the profile in `directory`.
-pub(super) fn cannot_build(error: BuildError, directory: Option<&Path>) -> Failure {
+/// The line and the exit code for a user agent that could not be built on the profile in `directory`, with the certificates
+/// of the files `cacert`.
+pub(super) fn cannot_build(error: BuildError, directory: Option<&Path>, cacert: &[PathBuf]) -> Failure {
+    if let BuildError::Network(ConfigError::BadRoots { index, reason }) = &error
+        && let Some(path) = cacert.get(*index)
+    {
+        return Failure::usage(format!("{}: no certificates in PEM: {reason}", path.display()));
+    }
     let exit = match &error {
         BuildError::Profile(OpenError::InUse { .. }) => Exit::ProfileInUse,
         BuildError::Network(_) => Exit::Usage,
@@ -59,6 +95,9 @@ pub(super) fn cannot_build(error: BuildError, directory: Option<&Path>) -> Failu
         BuildError::Network(_) | BuildError::Profile(OpenError::InUse { .. } | OpenError::Io { .. })
     );
     let message = match directory {
+        Some(_) if matches!(error, BuildError::Profile(OpenError::Io { .. })) => {
+            format!("the profile cannot be opened: {error}")
+        }
         Some(directory) if !named => format!("{}: {error}", directory.display()),
         _ => error.to_string(),
     };

@@ -8,22 +8,23 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use longhaul::UserAgent;
-use longhaul::background_fetch::{self, DispatchOutcome, DisplayEvent, PermissionState, Summary};
+use longhaul::background_fetch::{self, DispatchOutcome, DisplayEvent, PermissionState};
 use longhaul::storage::{Location, connect_control_socket};
 use longhaul_dom::ConsoleSink;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use url::Url;
 
+use super::earlier_folders::EarlierFolders;
 use super::options::RunOptions;
 use super::profile::{cannot_build, network, profile_directory};
 use super::target::Target;
-use crate::agent::{AgentLimits, Page, PageOptions, ServiceWorkerAgents};
+use crate::agent::{AgentLimits, Listeners, Page, PageError, PageOptions, ServiceWorkerAgents};
 use crate::control;
 use crate::display::{Display, Event};
 use crate::exit::{Exit, Failure};
-use crate::server::{PortChoice, Server, ServerError};
+use crate::profile::{self, begins_offline};
+use crate::server::ServerError;
 
 /// How long a clean end may take before the process ends anyway. Nothing is lost: the next run restores it.
 const CLEAN_END: Duration = Duration::from_secs(15);
@@ -37,32 +38,51 @@ pub(super) async fn run(options: RunOptions) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new(format!("no thread for the display: {error}")))?;
     let outcome =
         Arc::new(Outcome { display, failed: AtomicBool::new(false), paused: watch::Sender::default() });
-    // The server is there before the profile's unfinished fetches begin: they may be its own.
     let served = target.serve(options.port).await.map_err(|error| cannot_serve(error, &directory))?;
+    let listeners = Listeners::start().map_err(|error| Failure::new(format!("no threads: {error}")))?;
     let agents = ServiceWorkerAgents::new(
         AgentLimits::default(),
+        listeners.clone(),
         Arc::new(Console { agent: "service-worker", outcome: outcome.clone() }),
         outcome.clone().error_sink(),
     );
     let mut builder = UserAgent::builder()
         .profile(Location::Directory(directory.clone()))
+        .tables(profile::TABLES)
         .network(network)
-        .offline(options.offline)
+        // The profile's unfinished fetches begin once the servers that they need are there.
+        .offline(true)
         .permission(longhaul::BACKGROUND_FETCH, PermissionState::Granted)
         .agent_host(agents.clone())
         .display(Arc::new(FetchDisplay(outcome.clone())));
     for (name, state) in options.grant {
         builder = builder.permission(&name, state);
     }
-    let user_agent = builder.build().await.map_err(|error| cannot_build(error, Some(&directory)))?;
+    let user_agent = builder
+        .build()
+        .await
+        .map_err(|error| cannot_build(error, Some(&directory), &options.network.cacert))?;
     for finding in user_agent.findings() {
         outcome.display.line(finding.to_string());
     }
     if let Some(note) = served.note {
         outcome.display.line(note);
     }
-    for note in unserved(&user_agent, served.server.as_ref().map(Server::port)) {
+    let earlier = EarlierFolders::serve(&user_agent, served.local.as_ref().map(|(_, target)| target)).await;
+    for note in &earlier.notes {
         outcome.display.line(note);
+    }
+    if !options.offline {
+        match begins_offline(user_agent.profile()).await {
+            Ok(true) => {
+                outcome.display.line("offline, as `longhaul offline` left it; `longhaul online` ends that")
+            }
+            Ok(false) => user_agent.set_online(true),
+            Err(error) => {
+                outcome.display.line(format!("whether to begin offline cannot be read: {error}"));
+                user_agent.set_online(true);
+            }
+        }
     }
     let control = serve_control(&user_agent, &outcome);
     agents.attach(user_agent.clone());
@@ -71,6 +91,7 @@ pub(super) async fn run(options: RunOptions) -> Result<Exit, Failure> {
     let page_options = PageOptions {
         user_agent: user_agent.clone(),
         limits: AgentLimits::default(),
+        listeners: listeners.clone(),
         console: Arc::new(Console { agent: "window", outcome: outcome.clone() }),
         on_error: outcome.clone().error_sink(),
     };
@@ -81,7 +102,7 @@ pub(super) async fn run(options: RunOptions) -> Result<Exit, Failure> {
         }
     };
     let exit = tokio::select! {
-        () = work(&user_agent, Page::load(served.url, page_options), &outcome) => None,
+        () = work(&user_agent, Page::load(served.url, page_options), &listeners, &outcome) => None,
         () = timeout => Some(Exit::Timeout),
         interrupted = interrupted() => Some(interrupted),
     };
@@ -106,7 +127,7 @@ pub(super) async fn run(options: RunOptions) -> Result<Exit, Failure> {
         outcome.display.line("ended in a hurry; the next run restores what is unfinished");
     }
     agents.detach();
-    drop(served.server);
+    drop((served.local, earlier));
     outcome.display.finish();
     Ok(exit.unwrap_or(if outcome.failed.load(Ordering::Relaxed) { Exit::Failure } else { Exit::Success }))
 }
@@ -114,7 +135,8 @@ pub(super) async fn run(options: RunOptions) -> Result<Exit, Failure> {
 /// Loads the page and waits until nothing is left to do.
 async fn work(
     user_agent: &UserAgent,
-    loading: impl Future<Output = Result<Page, crate::agent::PageError>>,
+    loading: impl Future<Output = Result<Page, PageError>>,
+    listeners: &Listeners,
     outcome: &Outcome,
 ) {
     let page = match loading.await {
@@ -125,6 +147,12 @@ async fn work(
         }
     };
     let page_is_idle = || page.as_ref().is_none_or(|page| page.agent().is_idle());
+    let generation = || page.as_ref().map(|page| page.agent().generation());
+    let nothing_to_do = || {
+        let fetches = user_agent.background_fetch().idle().now_or_never().is_some();
+        let workers = user_agent.service_workers().idle().now_or_never().is_some();
+        fetches && workers && page_is_idle() && outcome.paused.borrow().is_empty()
+    };
     loop {
         if let Some(page) = &page {
             page.agent().idle().await;
@@ -133,11 +161,15 @@ async fn work(
         user_agent.service_workers().idle().await;
         // The sender lives as long as `outcome`, so this cannot fail.
         let _ = outcome.paused.subscribe().wait_for(BTreeSet::is_empty).await;
-        // Each may have given work to another meanwhile: all have to be idle in one moment.
-        let fetches = user_agent.background_fetch().idle().now_or_never().is_some();
-        let workers = user_agent.service_workers().idle().now_or_never().is_some();
-        if fetches && workers && page_is_idle() {
-            break;
+        // Each may have given work to another meanwhile: all have to be idle in one moment. And what one of them has
+        // reported may still be on its way to a script that listens, which may make work of it: all have to be idle
+        // still once that has arrived, with nothing done in between.
+        let before = generation();
+        if nothing_to_do() {
+            listeners.drained().await;
+            if nothing_to_do() && generation() == before {
+                break;
+            }
         }
         tokio::task::yield_now().await;
     }
@@ -200,27 +232,6 @@ fn unfinished(user_agent: &UserAgent) -> String {
         }
     }
     text
-}
-
-/// Unfinished fetches from servers of other folders, which this run does not serve: they wait.
-fn unserved(user_agent: &UserAgent, own: Option<u16>) -> Vec<String> {
-    let summaries = user_agent.background_fetch().list();
-    let waiting =
-        summaries.iter().filter(|summary| summary.state.result.as_str().is_empty() && !summary.state.paused);
-    let elsewhere = waiting.filter(|summary| {
-        let url = Url::parse(&summary.state.origin).ok();
-        let port = url.filter(|url| url.host_str() == Some("localhost")).and_then(|url| url.port());
-        port.is_some_and(|port| PortChoice::may_be_computed(port) && Some(port) != own)
-    });
-    elsewhere
-        .map(|summary| {
-            let Summary { id, state, .. } = summary;
-            format!(
-                "“{id}” goes on once {} is there: run its folder again, or `longhaul abort` it",
-                state.origin
-            )
-        })
-        .collect()
 }
 
 fn cannot_serve(error: ServerError, profile: &Path) -> Failure {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::exit::Failure;
+use crate::profile::ServedTarget;
 use crate::server::{PortChoice, Server, ServerError, Site, SiteError};
 
 /// A target that was found.
@@ -24,6 +25,9 @@ pub(super) enum Target {
 impl Target {
     /// Finds out what the argument names.
     pub(super) fn find(argument: &str) -> Result<Target, Failure> {
+        if argument.is_empty() {
+            return Err(Failure::usage("the target is empty"));
+        }
         let has_scheme = argument.split_once(':').is_some_and(|(scheme, rest)| {
             scheme.eq_ignore_ascii_case("http")
                 || scheme.eq_ignore_ascii_case("https")
@@ -33,20 +37,25 @@ impl Target {
             return match Url::parse(argument) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Target::Url(url)),
                 Ok(url) => Err(Failure::usage(format!(
-                    "{argument}: {}: is no scheme that pages are loaded from",
+                    "{argument}: pages are loaded by http: and https:, not by {}:",
                     url.scheme()
                 ))),
                 Err(error) => Err(Failure::usage(format!("{argument}: {error}"))),
             };
         }
-        let path = Path::new(argument).canonicalize().map_err(|error| {
+        Target::local(Path::new(argument), argument)
+    }
+
+    /// A folder or a script, which people know by the name of `shown`.
+    pub(super) fn local(path: &Path, shown: &str) -> Result<Target, Failure> {
+        let path = path.canonicalize().map_err(|error| {
             Failure::usage(match error.kind() {
-                std::io::ErrorKind::NotFound => format!("{argument}: no such file or folder"),
-                _ => format!("{argument}: {error}"),
+                std::io::ErrorKind::NotFound => format!("{shown}: no such file or folder"),
+                _ => format!("{shown}: {error}"),
             })
         })?;
         if path.is_dir() {
-            return folder(argument, path);
+            return folder(shown, path);
         }
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         match (extension, path.parent(), path.file_name().and_then(|name| name.to_str())) {
@@ -55,7 +64,7 @@ impl Target {
                 Ok(Target::Local { site, path })
             }
             _ => Err(Failure::usage(format!(
-                "{argument}: neither a folder with an index.html, a .js file nor an http(s) URL"
+                "{shown}: neither a folder with an index.html, a .js file nor an http(s) URL"
             ))),
         }
     }
@@ -63,7 +72,7 @@ impl Target {
     /// Serves a local target.
     pub(super) async fn serve(self, port: Option<u16>) -> Result<Served, ServerError> {
         match self {
-            Target::Url(url) => Ok(Served { url, server: None, note: None }),
+            Target::Url(url) => Ok(Served { url, local: None, note: None }),
             Target::Local { path, site } => {
                 let choice = match port {
                     Some(port) => PortChoice::exactly(port),
@@ -79,7 +88,8 @@ impl Target {
                         server.port()
                     )
                 });
-                Ok(Served { url: server.url(), server: Some(server), note })
+                let target = ServedTarget { port: server.port(), path };
+                Ok(Served { url: server.url(), local: Some((server, target)), note })
             }
         }
     }
@@ -90,8 +100,8 @@ impl Target {
 pub(super) struct Served {
     /// The page's URL.
     pub(super) url: Url,
-    /// The server, to be kept while the page is needed.
-    pub(super) server: Option<Server>,
+    /// The server, to be kept while the page is needed, and what is served.
+    pub(super) local: Option<(Server, ServedTarget)>,
     /// Something that the user should know.
     pub(super) note: Option<String>,
 }
@@ -130,6 +140,7 @@ mod tests {
             ("http://", "http://: "),
             ("/nowhere/at/all", "/nowhere/at/all: no such file or folder"),
             ("/dev/null", "neither a folder"),
+            ("", "the target is empty"),
         ] {
             let failure = Target::find(argument).expect_err(argument);
             assert!(failure.message.contains(part), "{}", failure.message);

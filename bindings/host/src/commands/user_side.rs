@@ -13,11 +13,12 @@ use tokio::sync::mpsc;
 
 use super::options::ProfileOptions;
 use super::profile::{cannot_build, profile_directory};
-use crate::agent::{AgentLimits, ServiceWorkerAgents};
+use crate::agent::{AgentLimits, Listeners, ServiceWorkerAgents};
 use crate::control::{FetchDetails, Reply, Request, ask, perform};
 use crate::display::FetchReport;
 use crate::escape::{json_line, printable, shortened};
 use crate::exit::{Exit, Failure, complain, note, say};
+use crate::profile::{self, set_begins_offline};
 
 /// How long to wait for a run that has the profile and does not listen yet, or any more.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -84,7 +85,7 @@ enum OnProfile {
 }
 
 fn cannot_open(error: BuildError, directory: &Path) -> OnProfile {
-    let failure = cannot_build(error, Some(directory));
+    let failure = cannot_build(error, Some(directory), &[]);
     match failure.exit {
         Exit::ProfileInUse => OnProfile::InUse(failure),
         _ => OnProfile::Failed(failure),
@@ -94,15 +95,8 @@ fn cannot_open(error: BuildError, directory: &Path) -> OnProfile {
 /// Opens the profile and does what is asked. Nothing is downloaded, and but for a click no worker runs: what is owed stays so.
 async fn on_profile(directory: &Path, request: Request) -> Result<Reply, OnProfile> {
     match request {
-        Request::Online => {
-            return Ok(Reply::Done("no run is alive on the profile; the next one begins online".to_owned()));
-        }
-        Request::Offline => {
-            let text =
-                "no run is alive on the profile; `longhaul run --offline` begins one without a network";
-            return Ok(Reply::Refused(text.to_owned()));
-        }
         // A profile that is not there has nothing, and asking does not make it.
+        Request::Online if !directory.exists() => return Ok(next_run_begins("online")),
         Request::List if !directory.exists() => return Ok(Reply::List(Vec::new())),
         Request::Show { id }
         | Request::Pause { id }
@@ -117,13 +111,17 @@ async fn on_profile(directory: &Path, request: Request) -> Result<Reply, OnProfi
     }
     let click = matches!(request, Request::Click { .. });
     let (events, mut delivered) = mpsc::unbounded_channel();
+    let listeners = Listeners::start()
+        .map_err(|error| OnProfile::Failed(Failure::new(format!("no threads: {error}"))))?;
     let agents = ServiceWorkerAgents::new(
         AgentLimits::default(),
+        listeners,
         Arc::new(PlainConsole),
         Arc::new(|line: String| complain(&line)),
     );
     let user_agent = UserAgent::builder()
         .profile(Location::Directory(directory.to_owned()))
+        .tables(profile::TABLES)
         .offline(true)
         .agent_host(agents.clone())
         .display(Arc::new(Clicks(events)))
@@ -137,7 +135,11 @@ async fn on_profile(directory: &Path, request: Request) -> Result<Reply, OnProfi
         agents.attach(user_agent.clone());
         user_agent.start();
     }
-    let mut reply = perform(&user_agent, request).await;
+    let mut reply = match request {
+        Request::Online => begin(&user_agent, false).await,
+        Request::Offline => begin(&user_agent, true).await,
+        request => perform(&user_agent, request).await,
+    };
     if let (true, Reply::Done(_)) = (click, &reply) {
         let outcome = tokio::time::timeout(CLICK, delivered.recv()).await.ok().flatten();
         reply = match outcome {
@@ -152,6 +154,18 @@ async fn on_profile(directory: &Path, request: Request) -> Result<Reply, OnProfi
     user_agent.shutdown().await;
     agents.detach();
     Ok(reply)
+}
+
+/// Keeps for the next run whether it begins without a network.
+async fn begin(user_agent: &UserAgent, offline: bool) -> Reply {
+    match set_begins_offline(user_agent.profile(), offline).await {
+        Ok(()) => next_run_begins(if offline { "offline" } else { "online" }),
+        Err(error) => Reply::Refused(error.to_string()),
+    }
+}
+
+fn next_run_begins(how: &str) -> Reply {
+    Reply::Done(format!("no run is alive on the profile; the next one begins {how}"))
 }
 
 /// Notices what became of a click.

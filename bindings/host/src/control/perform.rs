@@ -5,6 +5,7 @@ use longhaul::background_fetch::{Lookup, Registration, Summary};
 
 use super::protocol::{FetchDetails, Reply, Request};
 use crate::display::FetchReport;
+use crate::profile::set_begins_offline;
 
 /// Does what is asked.
 pub async fn perform(user_agent: &UserAgent, request: Request) -> Reply {
@@ -58,7 +59,11 @@ pub async fn perform(user_agent: &UserAgent, request: Request) -> Reply {
         },
         Request::Online => {
             user_agent.set_online(true);
-            Reply::Done("online".to_owned())
+            // What an earlier `offline` left for the runs to come is over too.
+            match set_begins_offline(user_agent.profile(), false).await {
+                Ok(()) => Reply::Done("online".to_owned()),
+                Err(error) => Reply::Refused(format!("online, but the next run may not be: {error}")),
+            }
         }
         Request::Offline => {
             user_agent.set_online(false);

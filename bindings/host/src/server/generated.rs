@@ -122,7 +122,7 @@ pub enum ManifestError {
         source: std::io::Error,
     },
     /// It is no JSON of the right shape.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: it is no manifest: {source}", path = path.display())]
     Syntax {
         /// The manifest.
         path: PathBuf,

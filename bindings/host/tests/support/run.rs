@@ -2,39 +2,29 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::command::longhaul;
+
 /// How long a test waits for something that must come before it fails. Never reached by a passing test.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The command under test, with no arguments.
-pub fn longhaul() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_longhaul"));
-    command.stdin(Stdio::null());
-    command
-}
-
-/// One of the control commands (`list`, `pause`, …), run to its end.
-pub fn control(profile: &Path, arguments: &[&str]) -> Output {
-    longhaul().args(arguments).arg("--profile").arg(profile).output().unwrap()
-}
-
-/// A `longhaul run --progress json` under way.
+/// A `longhaul run --progress json` under way; killed when dropped.
 pub struct Run {
     child: Child,
     lines: Receiver<String>,
     /// Everything read so far.
     pub events: Vec<Value>,
-    pub stderr: std::thread::JoinHandle<String>,
+    stderr: Option<std::thread::JoinHandle<String>>,
 }
 
 impl Run {
     pub fn start(profile: &Path, target: &str, arguments: &[&str]) -> Run {
-        let mut command = longhaul();
+        let mut command = longhaul(profile);
         command.args(["run", target, "--progress", "json", "--timeout", "300"]).arg("--profile").arg(profile);
         command.args(arguments);
         Run::spawn(command)
@@ -53,7 +43,7 @@ impl Run {
             let _ = std::io::Read::read_to_string(&mut stderr, &mut text);
             text
         });
-        Run { child, lines, events: Vec::new(), stderr }
+        Run { child, lines, events: Vec::new(), stderr: Some(stderr) }
     }
 
     pub fn pid(&self) -> u32 {
@@ -89,7 +79,7 @@ impl Run {
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.drain();
-        self.events
+        std::mem::take(&mut self.events)
     }
 
     /// Waits for the process to end by itself.
@@ -107,7 +97,8 @@ impl Run {
             }
         }
         let status = self.child.wait().unwrap();
-        (status, self.events, self.stderr.join().unwrap_or_default())
+        let stderr = self.stderr.take().and_then(|stderr| stderr.join().ok()).unwrap_or_default();
+        (status, std::mem::take(&mut self.events), stderr)
     }
 
     fn drain(&mut self) {
@@ -117,6 +108,14 @@ impl Run {
                 self.events.push(event);
             }
         }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
