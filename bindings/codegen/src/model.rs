@@ -80,6 +80,7 @@ pub(crate) struct Attribute {
     pub(crate) readonly: bool,
     pub(crate) is_static: bool,
     pub(crate) same_object: bool,
+    pub(crate) new_object: bool,
     pub(crate) unforgeable: bool,
     pub(crate) replaceable: bool,
     pub(crate) lenient_setter: bool,

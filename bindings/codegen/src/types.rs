@@ -206,6 +206,7 @@ impl<'b, 'a> Resolver<'b, 'a> {
                         readonly: *readonly,
                         is_static: *is_static,
                         same_object,
+                        new_object,
                         unforgeable: has(&member.attrs, "LegacyUnforgeable"),
                         replaceable: has(&member.attrs, "Replaceable"),
                         lenient_setter: has(&member.attrs, "LegacyLenientSetter"),

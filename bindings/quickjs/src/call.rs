@@ -167,7 +167,7 @@ impl<'js> Scope<'js> {
             return Ok(value.unwrap_or_else(|| JsValue::new_null(self.ctx.clone())));
         }
         if attribute.same_object
-            && let Some(value) = receiver.same(&self.ctx, interface, index)
+            && let Some(value) = receiver.kept(&self.ctx, interface, index)
         {
             return Ok(value);
         }
@@ -183,8 +183,10 @@ impl<'js> Scope<'js> {
                 self.to_js(value, Some(&attribute.r#type))?
             }
         };
-        if attribute.same_object && hosted.is_none() {
-            receiver.keep_same(&self.ctx, interface, index, &value);
+        // NOTE: a wrapper that script does not refer to would be collected, and with it what script has put on it: the object
+        // that led to it holds it for as long as it gives this one.
+        if hosted.is_none() && (attribute.same_object || gives_same_wrapper(attribute)) {
+            receiver.keep(&self.ctx, interface, index, value.clone());
         }
         Ok(value)
     }
@@ -442,4 +444,13 @@ impl<'js> Scope<'js> {
         // FIXME: step 3.4, the realm of `newTarget`: the engine does not tell a function's realm.
         self.prototype_of(interface)
     }
+}
+
+/// Whether an attribute gives a platform object that exists without it.
+fn gives_same_wrapper(attribute: &AttributeDescriptor) -> bool {
+    let r#type = match &attribute.r#type {
+        IdlType::Nullable(inner) => *inner,
+        other => other,
+    };
+    !attribute.new_object && matches!(r#type, IdlType::Interface(_))
 }

@@ -38,7 +38,7 @@ pub struct EngineLimits {
 
 impl Default for EngineLimits {
     fn default() -> Self {
-        Self { memory: Some(512 << 20), stack: Some(512 << 10) }
+        Self { memory: Some(512 << 20), stack: Some(1 << 20) }
     }
 }
 

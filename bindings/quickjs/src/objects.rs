@@ -90,8 +90,8 @@ impl<'js> Receiver<'js> {
         Ok(slots)
     }
 
-    /// The kept first value of a `[SameObject]` attribute.
-    pub(crate) fn same(
+    /// The value of an attribute that is kept here.
+    pub(crate) fn kept(
         &self,
         ctx: &Ctx<'js>,
         interface: &'static InterfaceDescriptor,
@@ -100,15 +100,15 @@ impl<'js> Receiver<'js> {
         match self {
             Self::Wrapper(class) => {
                 let wrapper = class.borrow();
-                let same = wrapper.same.borrow();
-                same.iter()
+                let kept = wrapper.kept.borrow();
+                kept.iter()
                     .find(|(of, place, _)| **of == *interface && *place == index)
                     .map(|(_, _, value)| value.clone())
             }
             Self::Global(_, realm) => {
                 let roots = realm.roots.borrow();
                 let found =
-                    roots.global_same.iter().find(|(of, place, _)| **of == *interface && *place == index);
+                    roots.global_kept.iter().find(|(of, place, _)| **of == *interface && *place == index);
                 let saved = found.map(|(_, _, value)| value.clone());
                 drop(roots);
                 saved.and_then(|saved| saved.restore(ctx).ok())
@@ -116,20 +116,40 @@ impl<'js> Receiver<'js> {
         }
     }
 
-    /// Keeps the first value of a `[SameObject]` attribute.
-    pub(crate) fn keep_same(
+    /// Keeps the value of an attribute for as long as this object lives, in the place of the one before.
+    pub(crate) fn keep(
         &self,
         ctx: &Ctx<'js>,
         interface: &'static InterfaceDescriptor,
         index: usize,
-        value: &JsValue<'js>,
+        value: JsValue<'js>,
     ) {
         match self {
-            Self::Wrapper(class) => class.borrow().same.borrow_mut().push((interface, index, value.clone())),
-            Self::Global(_, realm) => {
-                let saved = Persistent::save(ctx, value.clone());
-                realm.roots.borrow_mut().global_same.push((interface, index, saved));
+            Self::Wrapper(class) => {
+                let replaced = put(&mut class.borrow().kept.borrow_mut(), interface, index, value);
+                // NOTE: dropped outside the borrow: it may be the last reference to a wrapper, which the engine then ends.
+                drop(replaced);
             }
+            Self::Global(_, realm) => {
+                let saved = Persistent::save(ctx, value);
+                let replaced = put(&mut realm.roots.borrow_mut().global_kept, interface, index, saved);
+                drop(replaced);
+            }
+        }
+    }
+}
+
+fn put<T>(
+    kept: &mut Vec<(&'static InterfaceDescriptor, usize, T)>,
+    interface: &'static InterfaceDescriptor,
+    index: usize,
+    value: T,
+) -> Option<T> {
+    match kept.iter_mut().find(|(of, place, _)| **of == *interface && *place == index) {
+        Some((_, _, before)) => Some(std::mem::replace(before, value)),
+        None => {
+            kept.push((interface, index, value));
+            None
         }
     }
 }
@@ -175,7 +195,7 @@ impl<'js> Scope<'js> {
             interface: object.interface(),
             native: Some(Arc::clone(object)),
             slots: RefCell::default(),
-            same: RefCell::default(),
+            kept: RefCell::default(),
             graveyard: Some((Rc::clone(&self.state.graveyard), address)),
         };
         let wrapper = Class::instance_proto(wrapper, prototype)?.into_inner();
@@ -200,7 +220,7 @@ impl<'js> Scope<'js> {
             interface,
             native: None,
             slots: RefCell::default(),
-            same: RefCell::default(),
+            kept: RefCell::default(),
             graveyard: None,
         };
         let receiver = Receiver::Wrapper(Class::instance_proto(wrapper, prototype)?);

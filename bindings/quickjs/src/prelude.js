@@ -10,6 +10,8 @@
     delete globalThis[name];
   }
   delete globalThis[Symbol.toStringTag];
+  // NOTE: it would hand every function on the stack to the page, those of the core and the adapter too.
+  delete Error.prepareStackTrace;
 
   const primordials = Object.create(null);
   const capitalize = (key) => {
@@ -75,12 +77,13 @@
   Object.freeze(primordials);
 
   const {
-    ArrayPrototypePush, ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeGetDetached, ArrayBufferPrototypeGetResizable,
+    ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeGetDetached, ArrayBufferPrototypeGetResizable,
     ArrayBufferPrototypeSlice, ArrayBufferPrototypeTransferToFixedLength, ArrayBufferPrototypeTransfer,
     DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset, JSONParse, JSONStringify, Map: PristineMap,
     MapPrototypeEntries, MapPrototypeForEach, MapPrototypeGet, MapPrototypeGetSize, MapPrototypeHas, MapPrototypeKeys,
     MapPrototypeValues, ObjectCreate, ObjectFreeze, Promise: PristinePromise, PromisePrototypeThen, Set: PristineSet,
-    SharedArrayBufferPrototypeGetByteLength, StringFromCharCode, StringPrototypeCharCodeAt, StringPrototypeToWellFormed,
+    SharedArrayBufferPrototypeGetByteLength, StringFromCharCode, StringPrototypeCharCodeAt, StringPrototypeIncludes, StringPrototypeIndexOf,
+    StringPrototypeSlice, StringPrototypeToWellFormed,
     SymbolIterator, SymbolToStringTag, TypeError: PristineTypeError, TypedArrayPrototypeGetBuffer,
     TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag, WeakMap: PristineWeakMap,
     WeakMapPrototypeGet, WeakMapPrototypeSet, WeakRef: PristineWeakRef, WeakRefPrototypeDeref, WeakSet: PristineWeakSet,
@@ -265,10 +268,11 @@
       defineProperty(object, key, { __proto__: null, get, set, enumerable, configurable });
     },
     copyProperties(from, to) {
-      for (const key of ownKeys(from)) {
-        const descriptor = getOwnPropertyDescriptor(from, key);
-        descriptor.__proto__ = null;
-        if (!defineProperty(to, key, descriptor)) throw new PristineTypeError("the object's own property stands in the way");
+      const keys = ownKeys(from);
+      // NOTE: neither an iterator nor a setter nor a member of Object.prototype that an author has put there takes part.
+      for (let index = 0; index < keys.length; index++) {
+        const descriptor = { __proto__: null, ...getOwnPropertyDescriptor(from, keys[index]) };
+        if (!defineProperty(to, keys[index], descriptor)) throw new PristineTypeError("the object's own property stands in the way");
       }
     },
     setPrototype: (object, prototype) => { primordials.ObjectSetPrototypeOf(object, prototype); },
@@ -276,7 +280,7 @@
     toWellFormed: StringPrototypeToWellFormed,
     codeUnits(string) {
       const units = [];
-      for (let index = 0; index < string.length; index++) ArrayPrototypePush(units, StringPrototypeCharCodeAt(string, index));
+      for (let index = 0; index < string.length; index++) define(units, index, StringPrototypeCharCodeAt(string, index), true);
       return units;
     },
     fromCodeUnits(units) {
@@ -294,7 +298,15 @@
     stringify: (value) => JSONStringify(value),
     newView: (name, buffer) => new constructors[name](buffer),
     newError: (name, message) => new constructors[name](message),
-    stackOf: (message) => new constructors.Error(message).stack,
+    // NOTE: the frames on top are ours, which tell an author nothing.
+    stackOf(message) {
+      let { stack } = new constructors.Error(message);
+      for (;;) {
+        const end = StringPrototypeIndexOf(stack, "\n") + 1;
+        if (end === 0 || !StringPrototypeIncludes(StringPrototypeSlice(stack, 0, end), "longhaul:")) return stack;
+        stack = StringPrototypeSlice(stack, end);
+      }
+    },
     nullObject: () => ObjectCreate(null),
     isConstructor(value) {
       try { primordials.ReflectConstruct(Object, [], value); return true; } catch { return false; }

@@ -14,12 +14,16 @@ pub(crate) fn settle_task(
     result: std::result::Result<Value, Exception>,
     of: Option<&'static IdlType>,
 ) -> Task {
-    // NOTE: the type only matters for arrays that are frozen.
-    let result = match (of, result) {
-        (Some(IdlType::FrozenArray(_)), Ok(Value::Sequence(items))) => Ok(Value::FrozenArray(items)),
-        (_, result) => result,
-    };
+    let result = result.map(|value| of_type(value, of));
     Box::new(move |realm| realm.settle(resolver, result))
+}
+
+/// A value that knows what it is without its type. NOTE: the type only matters for arrays that are frozen.
+pub(crate) fn of_type(value: Value, of: Option<&IdlType>) -> Value {
+    match (of, value) {
+        (Some(IdlType::FrozenArray(_)), Value::Sequence(items)) => Value::FrozenArray(items),
+        (_, value) => value,
+    }
 }
 
 /// A rejected promise that had no handler when it was rejected.

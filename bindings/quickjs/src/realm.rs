@@ -48,7 +48,7 @@ pub(crate) struct RealmState {
 pub(crate) struct Roots {
     pub(crate) global_object: Option<Persistent<Object<'static>>>,
     pub(crate) global_slots: Option<Persistent<Object<'static>>>,
-    pub(crate) global_same: Vec<(&'static InterfaceDescriptor, usize, Persistent<JsValue<'static>>)>,
+    pub(crate) global_kept: Vec<(&'static InterfaceDescriptor, usize, Persistent<JsValue<'static>>)>,
     pub(crate) helpers: Option<Persistent<Object<'static>>>,
     pub(crate) helper_functions: HashMap<&'static str, Persistent<Function<'static>>>,
     pub(crate) core_exports: Option<Persistent<Object<'static>>>,

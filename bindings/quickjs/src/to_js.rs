@@ -79,7 +79,10 @@ impl<'js> Scope<'js> {
             Some(units) => {
                 let array = Array::new(self.ctx.clone())?;
                 for (index, unit) in units.iter().enumerate() {
-                    array.set(index, i32::from(*unit))?;
+                    // NOTE: defined, not set: a setter on Array.prototype must not see it.
+                    array
+                        .as_object()
+                        .prop(u32::try_from(index).map_err(|_| Error::Unknown)?, data(i32::from(*unit)))?;
                 }
                 self.helper("fromCodeUnits")?.call((array,))
             }
@@ -155,10 +158,7 @@ impl<'js> Scope<'js> {
                 let (promise, resolver) = self.promise()?;
                 let agent = Arc::clone(&self.state.agent);
                 let realm = self.state.id;
-                let inner = match as_type {
-                    Some(IdlType::Promise(inner)) => Some(*inner),
-                    _ => None,
-                };
+                let inner = promised(as_type);
                 let queue = Arc::clone(&agent);
                 agent.spawn(Box::pin(async move {
                     let result = future.await;
@@ -169,7 +169,8 @@ impl<'js> Scope<'js> {
             }
             Value::Settled(result) => {
                 let (promise, resolver) = self.promise()?;
-                self.settle(resolver, result.map(|value| *value));
+                let result = result.map(|value| crate::promises::of_type(*value, promised(as_type)));
+                self.settle(resolver, result);
                 Ok(promise)
             }
             Value::Held(held) => self.held_to_js(&held),
@@ -191,6 +192,14 @@ impl<'js> Scope<'js> {
             BufferKind::ArrayBuffer | BufferKind::SharedArrayBuffer => Ok(array_buffer),
             view => self.helper("newView")?.call((view.name(), array_buffer)),
         }
+    }
+}
+
+/// What a promise type promises.
+fn promised(r#type: Option<&IdlType>) -> Option<&'static IdlType> {
+    match r#type {
+        Some(IdlType::Promise(inner)) => Some(*inner),
+        _ => None,
     }
 }
 

@@ -24,8 +24,9 @@ pub(crate) struct Wrapper<'js> {
     pub(crate) native: Option<ObjectRef>,
     /// What the self-hosted core keeps for this object. Scripts never see it; the engine traces it.
     pub(crate) slots: RefCell<Option<Object<'js>>>,
-    /// First values of `[SameObject]` attributes, by interface and place.
-    pub(crate) same: RefCell<Vec<(&'static InterfaceDescriptor, usize, JsValue<'js>)>>,
+    /// Values of attributes that live as long as this does, by interface and place: the first value of a `[SameObject]` one, the
+    /// last wrapper that any other gave.
+    pub(crate) kept: RefCell<Vec<(&'static InterfaceDescriptor, usize, JsValue<'js>)>>,
     /// Where this wrapper's end is told, with the address of its object.
     pub(crate) graveyard: Option<(Rc<RefCell<Vec<usize>>>, usize)>,
 }
@@ -41,7 +42,7 @@ impl Drop for Wrapper<'_> {
     }
 }
 
-// SAFETY: `'js` is only the lifetime of the values in `slots` and `same`, and `Changed` replaces exactly it.
+// SAFETY: `'js` is only the lifetime of the values in `slots` and `kept`, and `Changed` replaces exactly it.
 unsafe impl<'js> JsLifetime<'js> for Wrapper<'js> {
     type Changed<'to> = Wrapper<'to>;
 }
@@ -53,8 +54,8 @@ impl<'js> Trace<'js> for Wrapper<'js> {
         {
             tracer.mark(slots.as_value());
         }
-        if let Ok(same) = self.same.try_borrow() {
-            for (_, _, value) in &*same {
+        if let Ok(kept) = self.kept.try_borrow() {
+            for (_, _, value) in &*kept {
                 tracer.mark(value);
             }
         }

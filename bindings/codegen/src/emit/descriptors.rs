@@ -47,13 +47,14 @@ pub(crate) fn interface(out: &mut String, model: &Model, interface: &Interface) 
             .map_or("None".to_owned(), |name| format!("Some({})", quoted(name)));
         _ = writeln!(
             out,
-            "            {RUNTIME}::AttributeDescriptor {{ name: {}, r#type: {}, condition: {}, readonly: {}, is_static: {}, same_object: {}, unforgeable: {}, replaceable: {}, lenient_setter: {}, lenient_this: {}, put_forwards: {forwards}, event_handler: {} }},",
+            "            {RUNTIME}::AttributeDescriptor {{ name: {}, r#type: {}, condition: {}, readonly: {}, is_static: {}, same_object: {}, new_object: {}, unforgeable: {}, replaceable: {}, lenient_setter: {}, lenient_this: {}, put_forwards: {forwards}, event_handler: {} }},",
             quoted(&attribute.name),
             idl_type(&attribute.r#type),
             condition(&attribute.condition),
             attribute.readonly,
             attribute.is_static,
             attribute.same_object,
+            attribute.new_object,
             attribute.unforgeable,
             attribute.replaceable,
             attribute.lenient_setter,

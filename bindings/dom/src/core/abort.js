@@ -9,6 +9,7 @@ const {
   SetPrototypeAdd,
   SetPrototypeDelete,
   SetPrototypeForEach,
+  SetPrototypeGetSize,
   WeakRef,
   WeakRefPrototypeDeref,
 } = primordials;
@@ -26,12 +27,13 @@ internal.addAbortAlgorithm = (signal, algorithm) => {
   // 2. Kept in order.
   if (slots.algorithms === undefined) slots.algorithms = new Set();
   SetPrototypeAdd(slots.algorithms, algorithm);
+  internal.abortListenersChanged(signal);
 };
 
 // <https://dom.spec.whatwg.org/#abortsignal-remove>
 internal.removeAbortAlgorithm = (signal, algorithm) => {
   const { algorithms } = native.slots(signal);
-  if (algorithms !== undefined) SetPrototypeDelete(algorithms, algorithm);
+  if (algorithms !== undefined && SetPrototypeDelete(algorithms, algorithm)) internal.abortListenersChanged(signal);
 };
 
 const reasonOr = (reason) => {
@@ -48,7 +50,9 @@ function signalAbort(signal, reason) {
   // 3.–4. Every dependent signal has it before any steps run.
   const dependents = internal.newList();
   if (slots.dependents !== undefined) {
-    SetPrototypeForEach(slots.dependents, (dependent) => {
+    SetPrototypeForEach(slots.dependents, (link) => {
+      const dependent = WeakRefPrototypeDeref(link.signal);
+      if (dependent === undefined) return;
       const dependentSlots = native.slots(dependent);
       if (dependentSlots.reason !== undefined) return;
       dependentSlots.reason = slots.reason;
@@ -74,9 +78,10 @@ function runAbortSteps(signal) {
   if (slots.sources !== undefined) {
     SetPrototypeForEach(slots.sources, (source) => {
       const { dependents } = native.slots(source);
-      if (dependents !== undefined) SetPrototypeDelete(dependents, signal);
+      if (dependents !== undefined) SetPrototypeDelete(dependents, slots.link);
     });
     slots.sources = undefined;
+    slots.link = undefined;
   }
 }
 
@@ -93,23 +98,42 @@ internal.createDependentSignal = (signals) => {
     }
   }
   // 3.–4. Linked to signals that are not dependent themselves.
-  // DEVIATION: the links from a source to its dependents are strong, not weak: a dependent signal lives as long as its source.
   slots.dependent = true;
   slots.sources = new Set();
+  slots.link = { __proto__: null, signal: new WeakRef(result), kept: undefined };
   for (let index = 0; index < signals.length; index += 1) {
     const source = native.slots(signals[index]);
-    if (source.dependent !== true) link(slots, result, signals[index]);
-    else if (source.sources !== undefined) SetPrototypeForEach(source.sources, (origin) => link(slots, result, origin));
+    if (source.dependent !== true) link(slots, signals[index]);
+    else if (source.sources !== undefined) SetPrototypeForEach(source.sources, (origin) => link(slots, origin));
   }
   return result;
 };
 
-function link(slots, result, origin) {
+// What a source has of a dependent signal: a weak reference, and beside it the signal itself while somebody would hear its abort.
+function link(slots, origin) {
   const source = native.slots(origin);
   SetPrototypeAdd(slots.sources, origin);
-  if (source.dependents === undefined) source.dependents = new Set();
-  SetPrototypeAdd(source.dependents, result);
+  if (source.dependents === undefined) {
+    source.dependents = new Set();
+    source.sweepAt = 32;
+  }
+  SetPrototypeAdd(source.dependents, slots.link);
+  if (SetPrototypeGetSize(source.dependents) < source.sweepAt) return;
+  // OPTIMIZATION: links of signals that are gone are cleared away each time that their number may have doubled.
+  SetPrototypeForEach(source.dependents, (known) => {
+    if (WeakRefPrototypeDeref(known.signal) === undefined) SetPrototypeDelete(source.dependents, known);
+  });
+  source.sweepAt = 32 + 2 * SetPrototypeGetSize(source.dependents);
 }
+
+// <https://dom.spec.whatwg.org/#abort-signal-garbage-collection>
+internal.abortListenersChanged = (target) => {
+  const slots = native.slots(target);
+  if (slots.link === undefined) return;
+  const heard =
+    (slots.algorithms !== undefined && SetPrototypeGetSize(slots.algorithms) > 0) || internal.listensTo(slots, "abort");
+  slots.link.kept = heard ? target : undefined;
+};
 
 core.interface("AbortController", {
   construct(slots) {

@@ -35,12 +35,17 @@ const {
 // How much of a value is written out.
 const CONSOLE_DEPTH = 3;
 const CONSOLE_ENTRIES = 100;
+const CONSOLE_ENTRIES_IN_ALL = 10_000;
+const CONSOLE_CHARACTERS = 1 << 20;
+const CONSOLE_PROTOTYPES = 100;
 
 const consoleState = {
   __proto__: null,
   counts: new Map(),
   timers: new Map(),
   groups: 0,
+  // How many entries of the value at hand may still be written.
+  entriesLeft: 0,
 };
 
 // A value as people read it. Getters are not run; what a proxy throws is shown as such.
@@ -110,7 +115,9 @@ function describeError(error) {
 }
 
 function inheritedText(object, key) {
-  for (let holder = object; holder !== null; holder = ReflectGetPrototypeOf(holder)) {
+  // NOTE: a proxy may have itself for a prototype.
+  let holder = object;
+  for (let hops = 0; holder !== null && hops < CONSOLE_PROTOTYPES; hops += 1, holder = ReflectGetPrototypeOf(holder)) {
     const descriptor = ReflectGetOwnPropertyDescriptor(holder, key);
     if (descriptor !== undefined) return typeof descriptor.value === "string" ? descriptor.value : "";
   }
@@ -140,15 +147,17 @@ function constructorName(object) {
 function inspectArray(array, depth, seen) {
   const { length } = array;
   let text = "[";
-  for (let index = 0; index < length && index < CONSOLE_ENTRIES; index += 1) {
+  let index = 0;
+  for (; index < length && index < CONSOLE_ENTRIES && consoleState.entriesLeft > 0; index += 1) {
     const descriptor = ReflectGetOwnPropertyDescriptor(array, index);
     text += (index === 0 ? " " : ", ") + inspectDescriptor(descriptor, depth, seen);
   }
-  if (length > CONSOLE_ENTRIES) text += ", … " + (length - CONSOLE_ENTRIES) + " more";
+  if (length > index) text += (index === 0 ? " … " : ", … ") + (length - index) + " more";
   return text + (length === 0 ? "]" : " ]");
 }
 
 function inspectDescriptor(descriptor, depth, seen) {
+  consoleState.entriesLeft -= 1;
   if (descriptor === undefined) return "empty";
   if (descriptor.get !== undefined) return "[getter]";
   if (descriptor.set !== undefined) return "[setter]";
@@ -158,35 +167,41 @@ function inspectDescriptor(descriptor, depth, seen) {
 function inspectCollection(name, forEach, collection, depth, seen) {
   let text = "";
   let size = 0;
+  let shown = 0;
   forEach(collection, (value, key) => {
     size += 1;
-    if (size > CONSOLE_ENTRIES) return;
-    text += size === 1 ? " " : ", ";
+    if (shown === CONSOLE_ENTRIES || consoleState.entriesLeft <= 0) return;
+    shown += 1;
+    consoleState.entriesLeft -= 1;
+    text += shown === 1 ? " " : ", ";
     if (name === "Map") text += inspect(key, depth - 1, seen, true) + " => ";
     text += inspect(value, depth - 1, seen, true);
   });
-  if (size > CONSOLE_ENTRIES) text += ", … " + (size - CONSOLE_ENTRIES) + " more";
+  if (size > shown) text += (shown === 0 ? " … " : ", … ") + (size - shown) + " more";
   return name + "(" + size + ") {" + text + (text === "" ? "}" : " }");
 }
 
 function inspectProperties(object, name, depth, seen) {
   const keys = ReflectOwnKeys(object);
   let text = "";
+  let size = 0;
   let shown = 0;
   for (let index = 0; index < keys.length; index += 1) {
     const key = keys[index];
     const descriptor = ReflectGetOwnPropertyDescriptor(object, key);
     if (descriptor === undefined || !descriptor.enumerable) continue;
+    size += 1;
+    if (shown === CONSOLE_ENTRIES || consoleState.entriesLeft <= 0) continue;
     shown += 1;
-    if (shown > CONSOLE_ENTRIES) continue;
     const label = typeof key === "symbol" ? "[" + SymbolPrototypeToString(key) + "]" : key;
     text += (shown === 1 ? " " : ", ") + label + ": " + inspectDescriptor(descriptor, depth, seen);
   }
-  if (shown > CONSOLE_ENTRIES) text += ", … " + (shown - CONSOLE_ENTRIES) + " more";
+  if (size > shown) text += (shown === 0 ? " … " : ", … ") + (size - shown) + " more";
   return (name === "" ? "" : name + " ") + "{" + text + (text === "" ? "}" : " }");
 }
 
 function show(value, quoted) {
+  consoleState.entriesLeft = CONSOLE_ENTRIES_IN_ALL;
   return inspect(value, CONSOLE_DEPTH, new Set(), quoted);
 }
 
@@ -242,7 +257,11 @@ function formatOne(specifier, value) {
 
 // <https://console.spec.whatwg.org/#printer>
 function print(level, text) {
-  native.hook("consoleMessage", level, StringPrototypeRepeat("  ", consoleState.groups) + text);
+  const shown =
+    text.length > CONSOLE_CHARACTERS
+      ? StringPrototypeSlice(text, 0, CONSOLE_CHARACTERS) + "… " + (text.length - CONSOLE_CHARACTERS) + " more"
+      : text;
+  native.hook("consoleMessage", level, StringPrototypeRepeat("  ", consoleState.groups) + shown);
 }
 
 // <https://console.spec.whatwg.org/#logger>

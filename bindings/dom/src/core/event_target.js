@@ -28,11 +28,27 @@ internal.addListener = (target, listener) => {
   if (listener.passive === null) listener.passive = false;
   // 5. The same listener is not added twice.
   const list = listenersOf(target);
-  if (find(list, listener.type, listener.callback, listener.capture) === -1) internal.append(list, listener);
+  if (find(list, listener.type, listener.callback, listener.capture) === -1) {
+    internal.append(list, listener);
+    if (listener.type === "abort") internal.abortListenersChanged(target);
+  } else {
+    // NOTE: what would be tied to the signal in step 6 is in no list, so it could do nothing.
+    return;
+  }
   // 6. The signal takes it away again.
   if (listener.signal !== null) {
-    internal.addAbortAlgorithm(listener.signal, () => internal.removeListener(target, listener));
+    listener.algorithm = () => internal.removeListener(target, listener);
+    internal.addAbortAlgorithm(listener.signal, listener.algorithm);
   }
+};
+
+internal.listensTo = (slots, type) => {
+  const { listeners } = slots;
+  if (listeners === undefined) return false;
+  for (let index = 0; index < listeners.length; index += 1) {
+    if (listeners[index].type === type) return true;
+  }
+  return false;
 };
 
 // <https://dom.spec.whatwg.org/#remove-an-event-listener>
@@ -47,6 +63,12 @@ internal.removeListener = (target, listener) => {
   }
   for (let index = kept; index < list.length; index += 1) list[index] = undefined;
   list.length = kept;
+  // NOTE: a signal that outlives the listener must not keep it.
+  if (listener.algorithm !== undefined) {
+    internal.removeAbortAlgorithm(listener.signal, listener.algorithm);
+    listener.algorithm = undefined;
+  }
+  if (listener.type === "abort") internal.abortListenersChanged(target);
 };
 
 // <https://dom.spec.whatwg.org/#concept-flatten-options>

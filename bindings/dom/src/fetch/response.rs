@@ -72,10 +72,14 @@ impl Response {
         if state.disturbed {
             return Err(body::unusable());
         }
-        // NOTE: an opaque filter keeps its body behind it, so the whole response goes.
-        let husk = state.response.clone_without_body();
-        let mut response = std::mem::replace(&mut state.response, husk);
-        state.disturbed = response.body.is_some();
+        let mut response = if state.response.body.is_some() {
+            state.disturbed = true;
+            let husk = state.response.clone_without_body();
+            std::mem::replace(&mut state.response, husk)
+        } else {
+            // NOTE: nothing that a script can see is taken, and an opaque filter's body, which is behind it, may be wanted again.
+            state.response.clone()
+        };
         response.header_list = self.headers.list();
         Ok(response)
     }

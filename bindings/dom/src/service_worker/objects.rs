@@ -128,7 +128,7 @@ fn apply(
     match event {
         // <https://w3c.github.io/ServiceWorker/#update-registration-state>
         RegistrationEvent::WorkersChanged { installing, waiting, active } => {
-            object.set_workers(installing, waiting, active);
+            object.set_workers(realm, installing, waiting, active);
             Ok(())
         }
         RegistrationEvent::UpdateFound { .. } => {

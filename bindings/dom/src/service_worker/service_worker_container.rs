@@ -87,7 +87,7 @@ impl ServiceWorkerContainerMethods for ServiceWorkerContainer {
         };
         listening_promise(realm, TaskSource::Dom, observed, |realm, (handle, events)| {
             let scope = crate::global_scope(realm)?;
-            Ok(Value::Object(scope.service_workers.registration_with_events(realm, handle, events)?))
+            scope.service_workers.registration_with_events(realm, handle, events)?.when_active(realm)
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use longhaul::service_worker::{RegistrationHandle, UpdateViaCache, WorkerHandle};
-use longhaul_idl::runtime::{Exception, ObjectRef, PromiseOf, Realm};
+use longhaul_idl::runtime::{Exception, ObjectRef, PromiseOf, Realm, Resolver, Value};
 use longhaul_idl::{ServiceWorkerRegistrationMethods, ServiceWorkerUpdateViaCache};
 
 use super::register_exception;
@@ -14,6 +14,8 @@ pub(crate) struct ServiceWorkerRegistration {
     handle: RegistrationHandle,
     /// The workers as the realm knows them: they change in tasks.
     workers: Mutex<Workers>,
+    /// Promises that wait until the realm knows of an active worker.
+    waiting_for_active: Mutex<Vec<Resolver>>,
     background_fetch: Arc<BackgroundFetchManager>,
 }
 
@@ -32,19 +34,46 @@ impl ServiceWorkerRegistration {
             Workers { installing: handle.installing(), waiting: handle.waiting(), active: handle.active() };
         Arc::new(Self {
             workers: Mutex::new(workers),
+            waiting_for_active: Mutex::default(),
             background_fetch: BackgroundFetchManager::new(&handle),
             handle,
         })
     }
 
+    fn workers(&self) -> Workers {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// <https://w3c.github.io/ServiceWorker/#update-registration-state>, in this realm.
     pub(super) fn set_workers(
-        &self,
+        self: &Arc<Self>,
+        realm: &dyn Realm,
         installing: Option<WorkerHandle>,
         waiting: Option<WorkerHandle>,
         active: Option<WorkerHandle>,
     ) {
+        let is_active = active.is_some();
         *self.workers.lock().unwrap_or_else(PoisonError::into_inner) =
             Workers { installing, waiting, active };
+        if is_active {
+            let mut waiting = self.waiting_for_active.lock().unwrap_or_else(PoisonError::into_inner);
+            let resolvers = std::mem::take(&mut *waiting);
+            drop(waiting);
+            for resolver in resolvers {
+                realm.settle(resolver, Ok(Value::Object(Arc::clone(self) as ObjectRef)));
+            }
+        }
+    }
+
+    /// The object, or a promise of it that waits until `active` is set: what tells of an active worker may come before the task
+    /// that sets the attribute.
+    pub(super) fn when_active(self: &Arc<Self>, realm: &dyn Realm) -> Result<Value, Exception> {
+        if self.workers().active.is_some() {
+            return Ok(Value::Object(Arc::clone(self) as ObjectRef));
+        }
+        let (promise, resolver) = realm.new_promise()?;
+        self.waiting_for_active.lock().unwrap_or_else(PoisonError::into_inner).push(resolver);
+        Ok(Value::Held(promise))
     }
 
     fn worker(
@@ -52,8 +81,7 @@ impl ServiceWorkerRegistration {
         realm: &dyn Realm,
         which: impl FnOnce(Workers) -> Option<WorkerHandle>,
     ) -> Result<Option<ObjectRef>, Exception> {
-        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(handle) = which(workers) else { return Ok(None) };
+        let Some(handle) = which(self.workers()) else { return Ok(None) };
         let scope = crate::global_scope(realm)?;
         Ok(Some(scope.service_workers.worker(realm, handle)?))
     }

@@ -142,6 +142,11 @@ test("patched prototypes change nothing", () => {
   const get = Map.prototype.get;
   const forEach = Set.prototype.forEach;
   Array.prototype.push = Map.prototype.get = Set.prototype.forEach = () => { throw new Error("patched method"); };
+  const iterator = Array.prototype[Symbol.iterator];
+  const then = Promise.prototype.then;
+  Array.prototype[Symbol.iterator] = () => { throw new Error("patched iterator"); };
+  Promise.prototype.then = () => { throw new Error("patched promise"); };
+  Object.prototype.capture = true;
   Object.defineProperty(Array.prototype, 0, { set() { throw new Error("patched index"); }, configurable: true });
   let count = 0;
   let path;
@@ -152,6 +157,9 @@ test("patched prototypes change nothing", () => {
     controller.abort();
   } finally {
     delete Array.prototype[0];
+    delete Object.prototype.capture;
+    Array.prototype[Symbol.iterator] = iterator;
+    Promise.prototype.then = then;
     Array.prototype.push = push;
     Map.prototype.get = get;
     Set.prototype.forEach = forEach;

@@ -146,6 +146,8 @@ pub struct AttributeDescriptor {
     pub is_static: bool,
     /// `[SameObject]`, and promise types without `[NewObject]`: the first value is kept on the wrapper.
     pub same_object: bool,
+    /// `[NewObject]`: what it gives is not kept.
+    pub new_object: bool,
     /// `[LegacyUnforgeable]`.
     pub unforgeable: bool,
     /// `[Replaceable]`.

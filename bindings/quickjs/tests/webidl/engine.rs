@@ -207,6 +207,57 @@ fn wrappers_are_collected_and_their_objects_with_them() {
 }
 
 #[test]
+fn what_an_attribute_gives_stays_as_long_as_its_holder() {
+    let page = Page::new();
+    page.run("globalThis.k = new Counter(); k.inner.mine = 'kept'; k.inner.addEventListener('x', () => { k.heard = 1 }); 0");
+    page.run("k.inner.inner.inner.deep = 'kept too'; 0");
+    page.run("new Array(1000).fill().map(() => new Counter()); 0");
+    page.expect(&[
+        ("k.inner.mine", "kept"),
+        ("k.inner === k.inner", "true"),
+        ("k.inner.inner.inner.deep", "kept too"),
+        ("(k.inner.dispatchEvent(new Event('x')), k.heard)", "1"),
+        // Another object takes the place of the one before; `null` does too.
+        ("(k.peer = new Counter(5), k.peer.mine = 1, k.peer.mine + k.peer.value)", "6"),
+        (
+            "(k.peer = new Counter(6), k.peer.mine === undefined && k.peer === k.peer && k.peer.value === 6)",
+            "true",
+        ),
+        ("(k.peer = null, k.peer)", "null"),
+        // What comes new each time is not the same.
+        ("k.fresh() === k.fresh()", "false"),
+    ]);
+}
+
+#[test]
+fn holders_and_what_they_hold_are_collected() {
+    let page = Page::new();
+    page.run(
+        "globalThis.k = new Counter();
+         globalThis.round = () => {
+           for (let i = 0; i < 1000; i++) {
+             const holder = new Counter();
+             holder.inner.back = holder;
+             holder.inner.weight = new Array(100).fill(i);
+             holder.inner.inner.addEventListener('x', () => holder);
+             k.peer = new Counter(i);
+             k.peer.weight = new Array(100).fill(i);
+             k.peer.back = k;
+           }
+         };",
+    );
+    for _ in 0..3 {
+        page.run("round()");
+    }
+    let before = page.engine.memory_used();
+    for _ in 0..10 {
+        page.run("round()");
+    }
+    let after = page.engine.memory_used();
+    assert!(after < before * 2, "{before} bytes became {after}");
+}
+
+#[test]
 fn numbers_of_realms_are_used_once() {
     let page = Page::new();
     let mut again = options(&page.agent, &page.errors);

@@ -104,6 +104,18 @@ fn the_core_is_out_of_the_pages_reach() {
         ("Reflect.ownKeys(new EventTarget()).length", "0"),
         ("typeof primordials + typeof native + typeof core", "undefinedundefinedundefined"),
     ]);
+    // Neither do protocols that arrays and descriptors follow; the own property of an event shows that it was made whole.
+    page.run(
+        "const units = new Convert();
+         Array.prototype[Symbol.iterator] = () => { throw 'stolen iterator' };
+         Object.defineProperty(Array.prototype, 0, { __proto__: null, set() { throw 'stolen index' }, configurable: true });
+         Object.defineProperty(Object.prototype, '__proto__', { __proto__: null, set() { throw 'stolen prototype' }, configurable: true });
+         const made = new Event('made'); t.dispatchEvent(new Event('x'));",
+    );
+    page.expect(&[
+        ("Object.getOwnPropertyNames(made).join()", "isTrusted"),
+        ("units.domString('\\uD800x') === '\\uD800x'", "true"),
+    ]);
     let greeting = in_realm(&page, |realm| realm.core("seen", vec![]).unwrap());
     assert!(
         matches!(&greeting, Value::String(text) if text.starts_with("hello, [String(\"core\")")),

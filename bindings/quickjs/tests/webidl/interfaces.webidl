@@ -64,10 +64,12 @@ interface Counter : EventTarget {
   readonly attribute Promise<long> ready;
   [PutForwards=step] readonly attribute Counter inner;
   readonly attribute FrozenArray<long> factors;
+  attribute Counter? peer;
   attribute EventHandler onchange;
   long add(long amount, optional long times = 1, long... more);
   Promise<long> later(long amount);
   Promise<FrozenArray<long>> list();
+  Promise<FrozenArray<long>> listNow();
   [NewObject] Counter fresh();
   static Counter of(long start);
   static readonly attribute long made;

@@ -20,6 +20,7 @@ fn operations_that_return_promises_reject_instead_of_throwing() {
             .starts_with("!TypeError")
     );
     assert_eq!(page.awaited("k.list().then((list) => Object.isFrozen(list) + ':' + list)"), "true:1,2");
+    assert_eq!(page.awaited("k.listNow().then((list) => Object.isFrozen(list) + ':' + list)"), "true:3,4");
     page.expect(&[("k.ready === k.ready && k.ready instanceof Promise", "true")]);
     assert_eq!(page.awaited("k.ready"), "7");
 }

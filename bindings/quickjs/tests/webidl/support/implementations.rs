@@ -96,6 +96,7 @@ pub struct Counter {
     value: AtomicI32,
     step: AtomicI32,
     inner: OnceLock<Arc<Counter>>,
+    peer: Mutex<Option<ObjectRef>>,
 }
 
 static MADE: AtomicI32 = AtomicI32::new(0);
@@ -103,7 +104,16 @@ static MADE: AtomicI32 = AtomicI32::new(0);
 impl Counter {
     pub fn new(start: i32) -> Arc<Self> {
         MADE.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { value: AtomicI32::new(start), step: AtomicI32::new(1), inner: OnceLock::new() })
+        Arc::new(Self::bare(start))
+    }
+
+    fn bare(start: i32) -> Self {
+        Self {
+            value: AtomicI32::new(start),
+            step: AtomicI32::new(1),
+            inner: OnceLock::new(),
+            peer: Mutex::default(),
+        }
     }
 }
 
@@ -174,6 +184,16 @@ impl<T: HasCounter> CounterMethods for T {
     fn list(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<Vec<i32>>, Exception> {
         Ok(PromiseOf::new(async { Ok(vec![1, 2]) }))
     }
+    fn list_now(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<Vec<i32>>, Exception> {
+        Ok(PromiseOf::resolved(vec![3, 4]))
+    }
+    fn peer(self: &Arc<Self>, _: &dyn Realm) -> Result<Option<ObjectRef>, Exception> {
+        Ok(self.base().peer.lock().unwrap().clone())
+    }
+    fn set_peer(self: &Arc<Self>, _: &dyn Realm, value: Option<ObjectRef>) -> Result<(), Exception> {
+        *self.base().peer.lock().unwrap() = value;
+        Ok(())
+    }
     fn fresh(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
         Ok(Counter::new(0))
     }
@@ -203,9 +223,7 @@ impl DoublingMethods for Doubling {
 
 impl DoublingStatics for Doubling {
     fn construct(_: &dyn Realm, start: i32) -> Result<ObjectRef, Exception> {
-        let counter =
-            Counter { value: AtomicI32::new(start), step: AtomicI32::new(1), inner: OnceLock::new() };
-        Ok(Arc::new(Self(counter)))
+        Ok(Arc::new(Self(Counter::bare(start))))
     }
 }
 
