@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use crate::register::RegisterError;
-use crate::service_worker_registration::{Registration, RegistrationHandle, UpdateViaCache};
+use crate::service_worker_registration::{Registered, Registration, RegistrationHandle, UpdateViaCache};
 use crate::service_workers::Inner;
 use crate::update::WorkerType;
 
@@ -37,7 +37,13 @@ pub(crate) enum JobValue {
     Unregistered(bool),
 }
 
-type JobResult = Result<JobValue, RegisterError>;
+/// [`JobValue`] as one of those who wait for it gets it.
+pub(crate) enum JobEnd {
+    Registered(Registered),
+    Unregistered(bool),
+}
+
+type JobResult = Result<JobEnd, RegisterError>;
 
 /// <https://w3c.github.io/ServiceWorker/#dfn-job>
 pub(crate) struct Job {
@@ -139,7 +145,7 @@ impl Job {
         self.settle(Err(error));
     }
 
-    fn settle(&self, result: JobResult) {
+    fn settle(&self, result: Result<JobValue, RegisterError>) {
         let waiting = {
             let mut promise = self.promise.lock().unwrap_or_else(PoisonError::into_inner);
             // A promise settles once; what comes later has no effect.
@@ -149,8 +155,14 @@ impl Job {
             std::mem::take(&mut promise.waiting)
         };
         for waiter in waiting {
+            let end = result.clone().map(|value| match value {
+                JobValue::Registration(registration) => {
+                    JobEnd::Registered(Registered { events: registration.observe(), registration })
+                }
+                JobValue::Unregistered(done) => JobEnd::Unregistered(done),
+            });
             // Whoever asked may have gone away.
-            let _ = waiter.send(result.clone());
+            let _ = waiter.send(end);
         }
     }
 
@@ -167,14 +179,11 @@ impl Job {
 
 impl Inner {
     /// Schedules a register or update job and waits for its promise.
-    pub(crate) async fn schedule_job(
-        self: &Arc<Self>,
-        job: Job,
-    ) -> Result<RegistrationHandle, RegisterError> {
+    pub(crate) async fn schedule_job(self: &Arc<Self>, job: Job) -> Result<Registered, RegisterError> {
         let scope = job.scope.to_string();
         match self.enqueue(job).await {
-            Ok(Ok(JobValue::Registration(registration))) => Ok(registration),
-            Ok(Ok(JobValue::Unregistered(_))) => Err(RegisterError::NotRegistered(scope)),
+            Ok(Ok(JobEnd::Registered(registered))) => Ok(registered),
+            Ok(Ok(JobEnd::Unregistered(_))) => Err(RegisterError::NotRegistered(scope)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(RegisterError::Stopped),
         }

@@ -46,7 +46,7 @@ pub use script_resource::{
     ScriptSource,
 };
 pub use service_worker::{WorkerHandle, WorkerId, WorkerState};
-pub use service_worker_registration::{RegistrationEvent, RegistrationHandle, UpdateViaCache};
+pub use service_worker_registration::{Registered, RegistrationEvent, RegistrationHandle, UpdateViaCache};
 pub use service_workers::{Config, OpenError, ServiceWorkers};
 pub use update::WorkerType;
 pub use worker_scope::WorkerScope;

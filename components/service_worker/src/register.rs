@@ -9,7 +9,9 @@ use crate::agent_host::StartError;
 use crate::exception_kind::ExceptionKind;
 use crate::job::{Job, JobKind};
 use crate::script_resource::LoadError;
-use crate::service_worker_registration::{Registration, RegistrationHandle, Slots, UpdateViaCache};
+use crate::service_worker_registration::{
+    Registered, Registration, RegistrationHandle, Slots, UpdateViaCache,
+};
 use crate::service_workers::{Inner, ServiceWorkers};
 use crate::update::WorkerType;
 
@@ -121,6 +123,18 @@ impl ServiceWorkers {
         scope_url: Option<Url>,
         options: RegistrationOptions,
     ) -> Result<RegistrationHandle, RegisterError> {
+        self.register_and_observe(client, script_url, scope_url, options).await.map(|it| it.registration)
+    }
+
+    /// [`ServiceWorkers::register`], with what happens to the registration from the moment on in which the new worker starts
+    /// to install.
+    pub async fn register_and_observe(
+        &self,
+        client: Arc<EnvironmentSettings>,
+        script_url: Url,
+        scope_url: Option<Url>,
+        options: RegistrationOptions,
+    ) -> Result<Registered, RegisterError> {
         // NOTE: in a page the interface is not even exposed outside of a secure context.
         if !client.secure_context {
             return Err(RegisterError::InsecureContext);

@@ -80,10 +80,15 @@ impl RegistrationHandle {
         self.registration.slots().update_via_cache
     }
 
-    /// What happens to the registration from now on.
+    /// What happens to the registration from now on. The first event, which is there at once, tells the workers of now.
     pub fn observe(&self) -> BoxStream<'static, RegistrationEvent> {
         let (sender, receiver) = mpsc::unbounded();
+        // The attributes stay as they are until the observer is in, so that it misses nothing and hears nothing twice.
+        let slots = self.registration.slots();
+        // The receiver is right here, so this cannot fail.
+        let _ = sender.unbounded_send(slots.workers_changed());
         self.registration.observers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        drop(slots);
         receiver.boxed()
     }
 }
@@ -155,6 +160,31 @@ pub(crate) struct Slots {
     pub(crate) last_update_check: Option<SystemTime>,
 }
 
+impl Slots {
+    fn workers_changed(&self) -> RegistrationEvent {
+        RegistrationEvent::WorkersChanged {
+            installing: self.installing.as_ref().map(Worker::handle),
+            waiting: self.waiting.as_ref().map(Worker::handle),
+            active: self.active.as_ref().map(Worker::handle),
+        }
+    }
+}
+
+/// A registration as a job's promise gives it.
+pub struct Registered {
+    /// The registration.
+    pub registration: RegistrationHandle,
+    /// [`RegistrationHandle::observe`] from the moment on in which the promise resolved: later the new worker may already
+    /// have gone on.
+    pub events: BoxStream<'static, RegistrationEvent>,
+}
+
+impl fmt::Debug for Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registered").field("registration", &self.registration).finish_non_exhaustive()
+    }
+}
+
 /// Which of a registration's workers is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
@@ -209,20 +239,14 @@ impl Registration {
 
     /// <https://w3c.github.io/ServiceWorker/#update-registration-state>
     pub(crate) fn update_registration_state(&self, slot: Slot, worker: Option<Arc<Worker>>) {
-        let event = {
-            let mut slots = self.slots();
-            match slot {
-                Slot::Installing => slots.installing = worker,
-                Slot::Waiting => slots.waiting = worker,
-                Slot::Active => slots.active = worker,
-            }
-            RegistrationEvent::WorkersChanged {
-                installing: slots.installing.as_ref().map(Worker::handle),
-                waiting: slots.waiting.as_ref().map(Worker::handle),
-                active: slots.active.as_ref().map(Worker::handle),
-            }
-        };
-        self.notify(event);
+        let mut slots = self.slots();
+        match slot {
+            Slot::Installing => slots.installing = worker,
+            Slot::Waiting => slots.waiting = worker,
+            Slot::Active => slots.active = worker,
+        }
+        // Told before anybody can see or change them again, so that observers hear of each change in its order.
+        self.notify(slots.workers_changed());
     }
 
     /// <https://w3c.github.io/ServiceWorker/#update-worker-state>

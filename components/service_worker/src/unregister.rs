@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::job::{Job, JobKind, JobValue};
+use crate::job::{Job, JobEnd, JobKind, JobValue};
 use crate::service_worker::WorkerState;
 use crate::service_worker_registration::{Registration, Slot};
 use crate::service_workers::{Inner, ServiceWorkers};
@@ -16,7 +16,7 @@ impl ServiceWorkers {
     pub async fn unregister(&self, storage_key: &str, scope: &str) -> bool {
         let Ok(scope) = Url::parse(scope) else { return false };
         let job = Job::new(JobKind::Unregister, storage_key.to_owned(), scope);
-        matches!(self.inner.enqueue(job).await, Ok(Ok(JobValue::Unregistered(true))))
+        matches!(self.inner.enqueue(job).await, Ok(Ok(JobEnd::Unregistered(true))))
     }
 
     /// Unregisters everything of a storage key.

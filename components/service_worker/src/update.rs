@@ -63,7 +63,7 @@ impl ServiceWorkers {
         if let Some(client) = client {
             job = job.with_client(client);
         }
-        self.inner.schedule_job(job).await
+        self.inner.schedule_job(job).await.map(|it| it.registration)
     }
 
     /// Checks a registration for a new script in the background.

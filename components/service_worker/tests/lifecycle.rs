@@ -54,6 +54,8 @@ async fn observers_hear_of_an_update() {
     let world = World::new().await;
     let registration = world.activated("/sw.js", "").await;
     let mut events = registration.observe();
+    let now = events.next().await;
+    assert!(matches!(now, Some(RegistrationEvent::WorkersChanged { installing: None, .. })), "{now:?}");
     world.register("/other.js", "").await.unwrap();
     let RegistrationEvent::WorkersChanged { installing: Some(worker), .. } = events.next().await.unwrap()
     else {
@@ -63,6 +65,23 @@ async fn observers_hear_of_an_update() {
         RegistrationEvent::StateChange { worker: worker.clone(), state: WorkerState::Installing };
     assert_eq!(events.next().await, Some(installing));
     assert_eq!(events.next().await, Some(RegistrationEvent::UpdateFound { worker }));
+}
+
+#[tokio::test]
+async fn a_registration_is_told_from_the_moment_its_promise_resolved() {
+    let world = World::new().await;
+    world.loader.put("/sw.js", "");
+    let options = RegistrationOptions::default();
+    let registering = world.workers.register_and_observe(page("/"), url("/sw.js"), None, options);
+    let mut registered = registering.await.unwrap();
+    // Whoever looks late finds the worker active already, and yet hears that it was installing.
+    world.workers.idle().await;
+    assert!(registered.registration.installing().is_none() && registered.registration.active().is_some());
+    let first = registered.events.next().await;
+    assert!(
+        matches!(first, Some(RegistrationEvent::WorkersChanged { installing: Some(_), .. })),
+        "{first:?}"
+    );
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use longhaul::service_worker::{RegistrationEvent, RegistrationHandle, WorkerHandle, WorkerId, WorkerState};
 use longhaul_idl::runtime::{Exception, Held, ObjectRef, Realm, TaskSource, Value};
 
+use super::service_worker_registration::Workers;
 use super::{ServiceWorker, ServiceWorkerRegistration};
 
 /// One object for each service worker and each registration that the realm has seen.
@@ -40,19 +41,26 @@ impl ServiceWorkerObjects {
         self.registration_with_events(realm, handle, events)
     }
 
-    /// The same, with the stream of what happens to it from a moment on.
+    /// The same, with the stream of what happens to it from a moment on: the object begins as it was then.
     pub(crate) fn registration_with_events(
         &self,
         realm: &dyn Realm,
         handle: RegistrationHandle,
-        events: RegistrationEvents,
+        mut events: RegistrationEvents,
     ) -> Result<Arc<ServiceWorkerRegistration>, Exception> {
+        let workers = match events.next().now_or_never().flatten() {
+            Some(RegistrationEvent::WorkersChanged { installing, waiting, active }) => {
+                Workers { installing, waiting, active }
+            }
+            // NOTE: observing begins with the workers of that moment; without them there is no worker.
+            _ => Workers::default(),
+        };
         let object = {
             let mut registrations = self.registrations.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, kept)) = registrations.iter().find(|(known, _)| *known == handle) {
                 return Ok(Arc::clone(&kept.object));
             }
-            let object = ServiceWorkerRegistration::new(handle.clone());
+            let object = ServiceWorkerRegistration::new(handle.clone(), workers.clone());
             registrations.push((handle.clone(), Kept { object: Arc::clone(&object), wrapper: None }));
             object
         };
@@ -62,6 +70,15 @@ impl ServiceWorkerObjects {
             kept.wrapper = Some(wrapper);
         }
         drop(registrations);
+        // Workers that the realm meets here are in the state that their place stands for; what they came to since is in the
+        // events.
+        let places =
+            [(workers.installing, WorkerState::Installing), (workers.waiting, WorkerState::Installed)];
+        for (worker, state) in places {
+            if let Some(worker) = worker {
+                self.worker_in_state(realm, worker, state)?;
+            }
+        }
         follow(realm, &object, events);
         Ok(object)
     }
@@ -72,13 +89,24 @@ impl ServiceWorkerObjects {
         realm: &dyn Realm,
         handle: WorkerHandle,
     ) -> Result<Arc<ServiceWorker>, Exception> {
+        let state = handle.state();
+        self.worker_in_state(realm, handle, state)
+    }
+
+    /// The same; an object that is new begins in `state`.
+    fn worker_in_state(
+        &self,
+        realm: &dyn Realm,
+        handle: WorkerHandle,
+        state: WorkerState,
+    ) -> Result<Arc<ServiceWorker>, Exception> {
         let id = handle.id();
         let object = {
             let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(kept) = workers.get(&id) {
                 return Ok(Arc::clone(&kept.object));
             }
-            let object = ServiceWorker::new(handle);
+            let object = ServiceWorker::new(handle, state);
             workers.insert(id, Kept { object: Arc::clone(&object), wrapper: None });
             object
         };

@@ -117,12 +117,11 @@ impl ServiceWorkerContainerMethods for ServiceWorkerContainer {
         };
         let service_workers = scope.user_agent().service_workers().clone();
         crate::promise::promise_in_realm(realm, async move {
-            let handle = service_workers
-                .register(client, script_url, scope_url, options)
+            let registered = service_workers
+                .register_and_observe(client, script_url, scope_url, options)
                 .await
                 .map_err(register_exception)?;
-            let events = handle.observe();
-            Ok(registration_object(handle, events))
+            Ok(registration_object(registered.registration, registered.events))
         })
     }
 

@@ -16,9 +16,8 @@ pub(crate) struct ServiceWorker {
 longhaul_idl::platform_object!(ServiceWorker => longhaul_idl::service_worker);
 
 impl ServiceWorker {
-    pub(super) fn new(handle: WorkerHandle) -> Arc<Self> {
-        let state = Mutex::new(handle.state());
-        Arc::new(Self { handle, state })
+    pub(super) fn new(handle: WorkerHandle, state: WorkerState) -> Arc<Self> {
+        Arc::new(Self { handle, state: Mutex::new(state) })
     }
 
     pub(super) fn id(&self) -> WorkerId {

@@ -20,18 +20,16 @@ pub(crate) struct ServiceWorkerRegistration {
 }
 
 #[derive(Clone, Default)]
-struct Workers {
-    installing: Option<WorkerHandle>,
-    waiting: Option<WorkerHandle>,
-    active: Option<WorkerHandle>,
+pub(super) struct Workers {
+    pub(super) installing: Option<WorkerHandle>,
+    pub(super) waiting: Option<WorkerHandle>,
+    pub(super) active: Option<WorkerHandle>,
 }
 
 longhaul_idl::platform_object!(ServiceWorkerRegistration => longhaul_idl::service_worker_registration);
 
 impl ServiceWorkerRegistration {
-    pub(super) fn new(handle: RegistrationHandle) -> Arc<Self> {
-        let workers =
-            Workers { installing: handle.installing(), waiting: handle.waiting(), active: handle.active() };
+    pub(super) fn new(handle: RegistrationHandle, workers: Workers) -> Arc<Self> {
         Arc::new(Self {
             workers: Mutex::new(workers),
             waiting_for_active: Mutex::default(),

@@ -109,6 +109,8 @@ async fn accept(listener: TcpListener, site: Arc<Site>, port: u16) {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
+                // Small answers do not wait for the acknowledgement of the head before them. A socket that refuses is only slower.
+                let _ = stream.set_nodelay(true);
                 let site = site.clone();
                 connections.spawn(async move {
                     serve(stream, site, port).await;
