@@ -82,6 +82,9 @@ pub enum NetworkError {
     /// What came is not what the integrity metadata promised.
     #[error("integrity: {0}")]
     Integrity(&'static str),
+    /// The response's status is 407, and nobody can be asked for the proxy's credentials.
+    #[error("a proxy asks for credentials")]
+    ProxyAuthenticationRequired,
     /// More than twenty redirects.
     #[error("more than 20 redirects")]
     RedirectLimit,
@@ -284,6 +287,7 @@ impl NetworkError {
             | E::MimeTypeBlocked(_)
             | E::CrossOriginResourcePolicy
             | E::Integrity(_)
+            | E::ProxyAuthenticationRequired
             | E::RedirectForbidden
             | E::SchemeNotSupported(_)
             | E::SchemeFetch { .. }

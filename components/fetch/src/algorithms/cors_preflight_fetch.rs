@@ -25,6 +25,9 @@ pub(super) enum MakeCorsPreflight {
 /// How long an answer counts that does not say so itself.
 const DEFAULT_MAX_AGE: u64 = 5;
 
+/// So many methods and so many header names of one answer are kept, lest one server pushes out what others said.
+const MAXIMUM_KEPT: usize = 64;
+
 /// <https://fetch.spec.whatwg.org/#cors-preflight-fetch-0>
 pub(super) async fn cors_preflight_fetch(params: &mut FetchParams) -> Response {
     let unsafe_names = cors_unsafe_request_header_names(&params.request.header_list);
@@ -119,12 +122,19 @@ fn judge(params: &FetchParams, response: &Response, unsafe_names: &[Vec<u8>]) ->
     let max_age = extract_delta_seconds(&response.header_list, "Access-Control-Max-Age");
     let max_age = Duration::from_secs(max_age.ok().flatten().unwrap_or(DEFAULT_MAX_AGE));
     // 7.12.–7.15.
+    // DEVIATION: a `*` that was no wildcard for this request is not kept, since the cache would take it for one and let later
+    // requests with credentials go without asking.
+    let is_kept = |name: &Vec<u8>| is_wildcard_allowed || name != b"*";
     let now = params.services.now();
     let mut cache = params.services.cors_preflight_cache();
-    for method in methods {
+    for method in methods.into_iter().filter(is_kept).take(MAXIMUM_KEPT) {
         cache.store(request, Subject::Method(method), max_age, now);
     }
-    for name in header_names {
+    // What the request needs comes first.
+    let (needed, others): (Vec<_>, Vec<_>) = header_names.into_iter().filter(is_kept).partition(|allowed| {
+        allowed == b"*" || unsafe_names.iter().any(|name| name.eq_ignore_ascii_case(allowed))
+    });
+    for name in needed.into_iter().chain(others).take(MAXIMUM_KEPT) {
         cache.store(request, Subject::HeaderName(name), max_age, now);
     }
     Ok(())

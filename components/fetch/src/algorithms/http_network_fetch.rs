@@ -55,6 +55,7 @@ pub(super) async fn http_network_fetch(
             request.current_url().scheme().to_owned(),
         ));
     };
+    // FIXME: 8.3. A body that cannot be sent again may not go over HTTP/1.x; which version it is, the network alone knows.
     // 8.–9. The request goes out, and its head comes back.
     let upload = Upload::new(params.controller.clone());
     let first_interim = Arc::new(Mutex::new(None));
@@ -129,9 +130,12 @@ fn wire_request(
         target: target(&url),
         authority: authority(&url),
         url,
+        // NOTE: the network sets `Host`; another one would send the request, and whatever credentials it has, to another site
+        // of the same server.
         headers: request
             .header_list
             .iter()
+            .filter(|(name, _)| !name.eq_ignore_ascii_case(b"host"))
             .map(|(name, value)| (Bytes::copy_from_slice(name), Bytes::copy_from_slice(value)))
             .collect(),
         body,
@@ -163,9 +167,11 @@ fn wire_body(
     upload: &Upload,
 ) -> (WireBody, Option<ChunkLengthCallback>) {
     let end_of_body = params.process_request_end_of_body.clone();
+    let controller = params.controller.clone();
     let at_end = move || {
         let callback = end_of_body
             .as_ref()
+            .filter(|_| !controller.is_canceled())
             .and_then(|callback| callback.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(callback) = callback {
             callback();
@@ -180,30 +186,33 @@ fn wire_body(
             callback.lock().unwrap_or_else(PoisonError::into_inner)(count);
         }
     };
-    match content {
-        None => {
-            at_end();
-            (WireBody::Empty, None)
-        }
-        Some(Content::Bytes(bytes)) => {
-            let total = bytes.len() as u64;
-            let mut sent = 0;
-            if total == 0 {
-                at_end();
-            }
-            let on_chunk = move |count: u64| {
-                tell(count);
-                sent += count;
-                if sent >= total {
-                    at_end();
-                }
-            };
-            (WireBody::Bytes(bytes), Some(Box::new(on_chunk)))
-        }
-        Some(Content::Stream(stream)) => {
-            (WireBody::Stream { stream: upload.watch(stream, at_end), length }, Some(Box::new(tell)))
-        }
+    let Some(content) = content else {
+        at_end();
+        return (WireBody::Empty, None);
+    };
+    // NOTE: the network does not ask a body for more once it has as many bytes as were announced, so that the end of such a
+    // body is found by counting.
+    let total = match &content {
+        Content::Bytes(bytes) => Some(bytes.len() as u64),
+        Content::Stream(_) => length,
+    };
+    if total == Some(0) {
+        at_end();
     }
+    let at_announced_end = at_end.clone();
+    let mut sent = 0;
+    let on_chunk = move |count: u64| {
+        tell(count);
+        sent += count;
+        if total.is_some_and(|total| sent >= total) {
+            at_announced_end();
+        }
+    };
+    let body = match content {
+        Content::Bytes(bytes) => WireBody::Bytes(bytes),
+        Content::Stream(stream) => WireBody::Stream { stream: upload.watch(stream, at_end), length },
+    };
+    (body, Some(Box::new(on_chunk)))
 }
 
 fn on_informational(

@@ -42,7 +42,10 @@ pub(super) async fn http_network_or_cache_fetch(params: &mut FetchParams) -> Res
     response.range_requested = has_range;
     response.request_includes_credentials = include_credentials == IncludeCredentials::Yes;
     // FIXME: 14. Prompts for 401, which no window can show yet.
-    // FIXME: 15. Proxy authentication.
+    // 15. A proxy asks for credentials. FIXME: 15.2.–15.4. Asking the user, for whom no window can show a prompt yet.
+    if response.status == 407 {
+        return Response::network_error(NetworkError::ProxyAuthenticationRequired);
+    }
     // FIXME: 16. A new connection for 421.
     // 18.
     response

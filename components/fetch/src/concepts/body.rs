@@ -57,6 +57,9 @@ pub enum BodyError {
     /// The body is longer than the reader would take.
     #[error("the body is longer than allowed")]
     TooLarge,
+    /// The body was cloned, and the other one was read so far ahead that what lay between is no longer kept.
+    #[error("the other clone of the body was read too far ahead")]
+    TooFarBehind,
     /// Whoever makes the bytes failed.
     #[error("{0}")]
     Source(String),
@@ -139,7 +142,9 @@ impl Body {
         Body { content: Content::Stream(stream), source: self.source, length: self.length }
     }
 
-    /// A second body of the same bytes. What one of the two has read is kept until the other has, within limits.
+    /// A second body of the same bytes. What one of the two has read is kept until the other has read it, or is dropped. One
+    /// that falls 256 MiB behind fails with [`BodyError::TooFarBehind`], without what it had not read; the one ahead is never
+    /// held back. A clone that nobody will read is better dropped.
     ///
     /// <https://fetch.spec.whatwg.org/#concept-body-clone>
     #[allow(clippy::should_implement_trait)]

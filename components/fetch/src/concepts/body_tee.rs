@@ -13,7 +13,13 @@ use futures::task::{ArcWake, AtomicWaker, waker};
 use super::body::{BodyError, BodyStream};
 
 /// How far one branch may lag behind the other; past it the lagging branch fails rather than memory.
+///
+/// DEVIATION: the standard lets the faster branch read on without limit and keeps everything for the slower one. A limit that
+/// held the faster one back instead would stop it for ever when nobody reads the other.
 const MAXIMUM_LAG: usize = 256 * 1024 * 1024;
+
+/// What a chunk costs besides its bytes: its place in the queue, and the part of the buffer it was cut from that it keeps.
+const CHUNK_OVERHEAD: usize = 128;
 
 /// Two streams that each give what the one gave.
 ///
@@ -37,7 +43,8 @@ struct Shared {
 #[derive(Default)]
 struct Lane {
     waiting: VecDeque<Result<Bytes, BodyError>>,
-    bytes: usize,
+    /// The memory that takes.
+    cost: usize,
     /// The branch was dropped, or fell behind too far.
     is_closed: bool,
 }
@@ -47,15 +54,26 @@ impl Lane {
         if self.is_closed {
             return;
         }
-        self.bytes += item.as_ref().map_or(0, Bytes::len);
-        if self.bytes > MAXIMUM_LAG {
-            self.waiting.clear();
-            self.waiting.push_back(Err(BodyError::TooLarge));
+        self.cost += cost(&item);
+        if self.cost > MAXIMUM_LAG {
+            // NOTE: the queue itself, which has grown with it, goes too.
+            self.waiting = VecDeque::from([Err(BodyError::TooFarBehind)]);
+            self.cost = cost(&self.waiting[0]);
             self.is_closed = true;
         } else {
             self.waiting.push_back(item);
         }
     }
+
+    fn pop(&mut self) -> Option<Result<Bytes, BodyError>> {
+        let item = self.waiting.pop_front()?;
+        self.cost -= cost(&item);
+        Some(item)
+    }
+}
+
+fn cost(item: &Result<Bytes, BodyError>) -> usize {
+    CHUNK_OVERHEAD + item.as_ref().map_or(0, Bytes::len)
 }
 
 /// Both branches' wakers. The source wakes both, since whoever asked it last may have lost interest.
@@ -82,8 +100,7 @@ impl Stream for Branch {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let Shared { source, lanes } = &mut *shared;
         let lane = &mut lanes[self.index];
-        if let Some(item) = lane.waiting.pop_front() {
-            lane.bytes -= item.as_ref().map_or(0, Bytes::len).min(lane.bytes);
+        if let Some(item) = lane.pop() {
             return Poll::Ready(Some(item));
         }
         if lane.is_closed {
@@ -111,7 +128,7 @@ impl Drop for Branch {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = &mut shared.lanes[self.index];
         lane.is_closed = true;
-        lane.waiting.clear();
+        lane.waiting = VecDeque::new();
     }
 }
 
@@ -177,11 +194,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn small_chunks_count_for_the_memory_they_take() {
+        let count = MAXIMUM_LAG / CHUNK_OVERHEAD + 1;
+        let chunks = futures::stream::repeat_with(|| Ok(Bytes::new())).take(count);
+        let (mut first, second) = tee(BodyStream::new(chunks.boxed()));
+        while first.next().await.is_some() {}
+        assert_eq!(second.collect::<Vec<_>>().await, [Err(BodyError::TooFarBehind)]);
+    }
+
+    #[tokio::test]
     async fn a_branch_that_lags_too_far_fails_and_the_other_does_not() {
         let chunk = Bytes::from(vec![0; MAXIMUM_LAG / 4]);
         let chunks: Vec<_> = (0..5).map(|_| Ok(chunk.clone())).collect();
         let (first, second) = tee(BodyStream::new(futures::stream::iter(chunks).boxed()));
         assert!(first.collect::<Vec<_>>().await.iter().all(Result::is_ok));
-        assert_eq!(second.collect::<Vec<_>>().await, [Err(BodyError::TooLarge)]);
+        assert_eq!(second.collect::<Vec<_>>().await, [Err(BodyError::TooFarBehind)]);
     }
 }

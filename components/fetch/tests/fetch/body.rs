@@ -76,9 +76,11 @@ async fn a_body_streams_and_its_failure_comes_through() {
 #[tokio::test]
 async fn uploads_tell_their_progress_and_their_end() {
     let chunks = || stream::iter([Ok(Bytes::from_static(b"abc")), Ok(Bytes::from_static(b"de"))]).boxed();
-    for (body, expected) in
-        [(Body::from_stream(chunks(), None, None), vec![3, 2]), (Body::from_bytes("abcde"), vec![5])]
-    {
+    for (body, expected) in [
+        (Body::from_stream(chunks(), None, None), vec![3, 2]),
+        (Body::from_stream(chunks(), None, Some(5)), vec![3, 2]),
+        (Body::from_bytes("abcde"), vec![5]),
+    ] {
         let network = FakeNetwork::new(|_| reply(200, &[], ""));
         let told = Arc::new(Mutex::new((Vec::new(), 0)));
         let (progress, end) = (Arc::clone(&told), Arc::clone(&told));
@@ -142,4 +144,40 @@ async fn early_hints_are_told() {
     let response = fetch(&Services::new(network), cors("/"), options).await;
     assert!(!response.is_network_error());
     assert_eq!(*told.lock().unwrap(), [(103, 1)]);
+}
+
+#[tokio::test]
+async fn an_empty_upload_ends_too() {
+    for body in [Body::from_bytes(""), Body::from_stream(stream::empty().boxed(), None, Some(0))] {
+        let network = FakeNetwork::new(|_| reply(200, &[], ""));
+        let ends = Arc::new(Mutex::new(0));
+        let told = Arc::clone(&ends);
+        let options = FetchOptions {
+            process_request_end_of_body: Some(Box::new(move || *told.lock().unwrap() += 1)),
+            ..FetchOptions::default()
+        };
+        let mut request = cors("/");
+        request.method = Method::POST;
+        request.body = Some(body);
+        assert!(!fetch(&Services::new(network), request, options).await.is_network_error());
+        assert_eq!(*ends.lock().unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_uploaded_is_not_kept_for_the_response() {
+    let network = FakeNetwork::new(|_| reply(200, &[], "answer"));
+    let bytes = Arc::new(vec![b'x'; 1000]);
+    struct Kept(Arc<Vec<u8>>);
+    impl AsRef<[u8]> for Kept {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    let mut request = cors("/");
+    request.method = Method::POST;
+    request.body = Some(Body::from_bytes(Bytes::from_owner(Kept(Arc::clone(&bytes)))));
+    let response = run(&network, request).await;
+    assert_eq!(Arc::strong_count(&bytes), 1);
+    assert_eq!(text(response).await, "answer");
 }

@@ -255,3 +255,52 @@ async fn an_opaque_part_that_nobody_asked_for_is_refused() {
     ranged.header_list.append("Range", "bytes=0-0");
     assert_eq!(run(&network, ranged).await.r#type, ResponseType::Opaque);
 }
+
+#[tokio::test]
+async fn a_star_answered_to_credentials_is_no_wildcard_afterwards_either() {
+    let bench = Bench::new(|seen| {
+        let headers = [
+            ORIGIN,
+            ("Access-Control-Allow-Credentials", "true"),
+            ("Access-Control-Allow-Methods", "PUT, *"),
+            ("Access-Control-Allow-Headers", "x-a, *"),
+            ("Access-Control-Max-Age", "10"),
+        ];
+        reply(if seen.method == "OPTIONS" { 204 } else { 200 }, &headers, "")
+    });
+    let with_credentials = |method: &str, header: &str| {
+        let mut request = cors("https://b.example/x");
+        request.unsafe_request = true;
+        request.method = Method::new(method).unwrap();
+        request.header_list.append(header, "1");
+        request.credentials_mode = CredentialsMode::Include;
+        request
+    };
+    assert!(!bench.run(with_credentials("PUT", "X-A")).await.is_network_error());
+    let refused = bench.run(with_credentials("DELETE", "X-A")).await;
+    assert_eq!(reason(&refused), &NetworkError::PreflightMethodNotAllowed("DELETE".into()));
+    assert!(!bench.run(with_credentials("PUT", "X-A")).await.is_network_error());
+    let refused = bench.run(with_credentials("PUT", "X-B")).await;
+    assert_eq!(reason(&refused), &NetworkError::PreflightHeaderNotAllowed("x-b".into()));
+    assert_eq!(bench.methods(), ["OPTIONS", "PUT", "OPTIONS", "OPTIONS", "PUT", "OPTIONS"]);
+}
+
+#[tokio::test]
+async fn one_long_answer_does_not_push_out_the_others() {
+    let bench = Bench::new(|seen| {
+        if seen.url.starts_with("https://b.example/") {
+            return server(seen);
+        }
+        let names = (0..5000).map(|number| format!("x-{number}")).collect::<Vec<_>>().join(",");
+        let headers = [
+            ORIGIN,
+            ("Access-Control-Allow-Methods", "PUT"),
+            ("Access-Control-Allow-Headers", &format!("{names},x-a")),
+        ];
+        reply(200, &headers, "")
+    });
+    assert!(!bench.run(put("https://b.example/x")).await.is_network_error());
+    assert!(!bench.run(put("https://c.example/x")).await.is_network_error());
+    assert!(!bench.run(put("https://b.example/x")).await.is_network_error());
+    assert_eq!(bench.methods(), ["OPTIONS", "PUT", "OPTIONS", "PUT", "PUT"]);
+}

@@ -153,3 +153,10 @@ async fn server_timing_and_timing_are_kept_for_those_who_may() {
     assert_eq!(own.timing.unwrap().server_timing_headers, ["a", "b"]);
     assert!(!run(&network, cors("https://b.example/")).await.timing_allow_passed);
 }
+
+#[tokio::test]
+async fn a_proxy_that_wants_credentials_gets_none_and_is_no_server() {
+    let network = FakeNetwork::new(|_| reply(407, &[("Proxy-Authenticate", "Basic realm=x")], "hello"));
+    assert_eq!(reason(&run(&network, cors("/")).await), &NetworkError::ProxyAuthenticationRequired);
+    assert_eq!(network.seen().len(), 1);
+}

@@ -227,3 +227,11 @@ async fn connections_are_kept_apart_by_partition_and_credentials() {
     run(&network, cors("/")).await;
     assert!(network.seen().iter().all(|seen| !seen.url.contains("pw")));
 }
+
+#[tokio::test]
+async fn the_host_is_that_of_the_url_whatever_a_header_says() {
+    let mut request = cors("/");
+    request.header_list.append("Host", "b.example");
+    let seen = sent(request).await;
+    assert_eq!((seen.header("Host"), seen.authority.as_str()), (None, "a.example"));
+}

@@ -84,12 +84,15 @@ impl Network for FakeNetwork {
         let (script, seen) = (Arc::clone(&self.script), Arc::clone(&self.seen));
         Box::pin(async move {
             let mut body = Vec::new();
-            let mut stream: BoxStream<'static, Result<Bytes, BodyError>> = match request.body {
-                WireBody::Empty => stream::empty().boxed(),
-                WireBody::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
-                WireBody::Stream { stream, .. } => stream,
+            let (mut stream, length): (BoxStream<'static, Result<Bytes, BodyError>>, _) = match request.body {
+                WireBody::Empty => (stream::empty().boxed(), None),
+                WireBody::Bytes(bytes) => (stream::iter([Ok(bytes)]).boxed(), None),
+                WireBody::Stream { stream, length } => (stream, length),
             };
-            while let Some(chunk) = stream.next().await {
+            // Like the real one, it does not ask for more once it has what was announced.
+            while length != Some(body.len() as u64)
+                && let Some(chunk) = stream.next().await
+            {
                 let chunk = chunk.map_err(|error| NetworkError::RequestBody(Box::new(error)))?;
                 if let Some(told) = &mut request.on_body_chunk {
                     told(chunk.len() as u64);

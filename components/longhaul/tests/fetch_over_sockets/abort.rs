@@ -59,8 +59,18 @@ async fn before_the_head_by_dropping_the_fetch() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn during_the_upload() {
-    let (server, mut asked) = silent_server().await;
-    let mut request = request(&server.origin(), "/silent");
+    // A server that reads and reads: only the end of the connection ends it.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+    let (begun, mut asked) = mpsc::unbounded_channel();
+    let reading = tokio::task::spawn_blocking(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut buffer = [0; 4096];
+        while std::io::Read::read(&mut stream, &mut buffer).is_ok_and(|bytes| bytes > 0) {
+            let _ = begun.send(());
+        }
+    });
+    let mut request = request(&origin, "/upload");
     request.method = Method::POST;
     let endless = futures::stream::repeat_with(|| Ok(vec![0; 1000].into()));
     request.body = Some(Body::from_stream(endless.boxed(), None, None));
@@ -70,7 +80,7 @@ async fn during_the_upload() {
     asked.recv().await.unwrap();
     controller.abort(None);
     assert!(fetching.await.unwrap().aborted);
-    server.all_closed().await;
+    reading.await.unwrap();
 }
 
 /// A server that sends one chunk and never ends.

@@ -1,34 +1,26 @@
 //! Bodies that break off.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::StreamExt as _;
 use longhaul::fetch::{BodyError, ConnectionFailure, Mode, NetworkError, Response};
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Notify;
 
 use crate::support::{Server, fetch, read_head, request, user_agent};
 
-/// What happens to the connection behind the answer.
-#[derive(Copy, Clone)]
-enum End {
-    Close,
-    Reset,
-}
-
-async fn server(answer: &'static str, end: End) -> Server {
+/// Answers with that text and closes the connection.
+async fn server(answer: &'static str) -> Server {
     Server::raw(move |mut stream| async move {
         read_head(&mut stream).await;
         stream.write_all(answer.as_bytes()).await.unwrap();
-        if let End::Reset = end {
-            // The client has the answer before the reset can overtake it: it says so by a second request, or by closing.
-            stream.readable().await.unwrap();
-            let _ = stream.set_zero_linger();
-        }
     })
     .await
 }
 
 async fn answer(text: &'static str) -> Response {
-    let server = server(text, End::Close).await;
+    let server = server(text).await;
     fetch(&user_agent().await, request(&server.origin(), "/")).await
 }
 
@@ -86,7 +78,7 @@ async fn both_clones_learn_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_an_error_behind_an_opaque_filter_too() {
-    let server = server("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", End::Close).await;
+    let server = server("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello").await;
     let mut request = request("http://page.localhost", &server.origin());
     request.mode = Mode::NoCors;
     let response = fetch(&user_agent().await, request).await.into_unfiltered();
@@ -95,10 +87,31 @@ async fn it_is_an_error_behind_an_opaque_filter_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_must_be_right_as_a_whole_is_never_given_out_broken() {
-    let server = server("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", End::Close).await;
+    let server = server("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello").await;
     let mut request = request(&server.origin(), "/");
     request.integrity_metadata = "sha256-LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=".to_owned();
     let response = fetch(&user_agent().await, request).await;
     let expected = NetworkError::BodyTruncated { expected: 10, received: 5 };
     assert_eq!(response.reason(), Some(&expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_midway_is_an_error() {
+    let go_on = Arc::new(Notify::new());
+    let read = Arc::clone(&go_on);
+    let server = Server::raw(move |mut stream| {
+        let read = Arc::clone(&read);
+        async move {
+            read_head(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello").await.unwrap();
+            read.notified().await;
+            stream.set_zero_linger().unwrap();
+        }
+    })
+    .await;
+    let response = fetch(&user_agent().await, request(&server.origin(), "/")).await;
+    let mut stream = response.body.unwrap().into_stream();
+    assert_eq!(stream.next().await, Some(Ok("hello".into())));
+    go_on.notify_one();
+    assert_eq!(stream.collect::<Vec<_>>().await, [Err(reset())]);
 }

@@ -39,7 +39,7 @@ async fn server() -> Server {
     Server::http(move |seen| {
         let (name, cut) = seen.target[1..].split_once('/').unwrap();
         let (coding, data) = encoded.iter().find(|(coding, _)| *coding == name).unwrap();
-        let data = data.slice(..data.len() - cut.parse::<usize>().unwrap());
+        let data = data.slice(..data.len().saturating_sub(cut.parse().unwrap()));
         reply(200, &[("Content-Encoding", coding)], data)
     })
     .await
@@ -65,7 +65,7 @@ async fn a_coding_that_ends_early_is_an_error_wherever_it_is_cut() {
     let server = server().await;
     let user_agent = user_agent().await;
     for coding in CODINGS {
-        for cut in [1, 1000] {
+        for cut in [1, 30] {
             let response = fetch(&user_agent, request(&server.origin(), &format!("/{coding}/{cut}"))).await;
             let error = body(response).await.unwrap_err();
             assert!(matches!(error, BodyError::Decoding(_)), "{coding} without {cut}: {error}");
