@@ -51,7 +51,7 @@ test("fetch() checks its arguments", async () => {
 });
 
 test("a background fetch that succeeds", async () => {
-  const registration = await manager.fetch("my-fetch", ["/big.bin", new Request("/small.txt", { headers: { "X-Mine": "1" } })], {
+  const registration = await manager.fetch("my-fetch", ["/big.bin", new Request("/small.txt", { headers: { "X-Gate": "1" } })], {
     title: "A title", icons: [{ src: "icon.png", sizes: "10x10", type: "image/png" }], downloadTotal: 2000000,
   });
   check(registration instanceof BackgroundFetchRegistration, "a registration");
@@ -62,9 +62,11 @@ test("a background fetch that succeeds", async () => {
   const records = await registration.matchAll();
   equal(records.length, 2);
   deepEqual(records.map((record) => record.request.url), [location.origin + "/big.bin", location.origin + "/small.txt"]);
-  equal(records[1].request.headers.get("x-mine"), "1");
+  equal(records[1].request.headers.get("x-gate"), "1");
   equal(records[0].request, records[0].request);
   equal(records[0].responseReady, records[0].responseReady);
+  // Only now may the second file come, and with it the end of the records.
+  await fetch("/open");
   const [big, small] = await Promise.all(records.map((record) => record.responseReady));
   equal(big.type, "basic");
   equal((await big.arrayBuffer()).byteLength, 1000000);
@@ -123,12 +125,14 @@ test("more than was declared", async () => {
 
 test("uploads", async () => {
   const request = new Request("/echo", { method: "POST", body: "sent" });
-  const registration = await manager.fetch("upload", request);
+  // The second request keeps it going, so that its records stay while they are looked at.
+  const registration = await manager.fetch("upload", [request, "/hang"]);
   equal(request.bodyUsed, true);
   equal(registration.uploadTotal, 4);
   const record = await registration.match(new Request("/echo", { method: "POST" }), { ignoreMethod: true });
   equal(await (await record.responseReady).text(), "sent");
   equal(await record.request.text(), "sent");
+  equal(await registration.abort(), true);
   await settled(registration);
   equal(registration.uploaded, 4);
 });

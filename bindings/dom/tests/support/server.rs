@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 /// A response: status line, headers, body.
 #[derive(Clone)]
@@ -30,15 +31,21 @@ pub(crate) async fn serve(answers: HashMap<&'static str, Answer>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
     let answers = Arc::new(answers);
+    let gate = Arc::new(Semaphore::new(0));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(connection(stream, answers.clone()));
+            tokio::spawn(connection(stream, answers.clone(), gate.clone()));
         }
     });
     format!("http://localhost:{port}")
 }
 
-async fn connection(mut stream: TcpStream, answers: Arc<HashMap<&'static str, Answer>>) {
+/// A request with `X-Gate` waits until somebody has asked for `/open`.
+async fn connection(
+    mut stream: TcpStream,
+    answers: Arc<HashMap<&'static str, Answer>>,
+    gate: Arc<Semaphore>,
+) {
     let mut buffer = Vec::new();
     loop {
         let head_end = loop {
@@ -71,7 +78,14 @@ async fn connection(mut stream: TcpStream, answers: Arc<HashMap<&'static str, An
         let body = buffer[head_end..head_end + length].to_vec();
         buffer.drain(..head_end + length);
         let path = head.split(' ').nth(1).unwrap_or("/").split('?').next().unwrap_or("/").to_owned();
+        if head.to_ascii_lowercase().contains("\r\nx-gate:") {
+            gate.acquire().await.expect("it is never closed").forget();
+        }
         let answer = match path.as_str() {
+            "/open" => {
+                gate.add_permits(1);
+                Answer::ok("text/plain", Vec::new())
+            }
             "/hang" => return std::future::pending().await,
             "/stall" => {
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst").await;
