@@ -1,6 +1,5 @@
 //! The cookie jar: the storage model and the retrieval algorithm.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -8,139 +7,26 @@ use std::time::SystemTime;
 use longhaul_storage::{Clock, Profile, StorageError};
 use url::Url;
 
+use crate::config::JarConfig;
+use crate::cookie::{Cookie, CookieChange};
+use crate::cookie_policy::{AccessKind, AllowAll, CookieAccess, CookiePolicy};
 use crate::domain::{domain_matches, is_public_suffix, is_secure, own_partition, request_host, site_of};
-use crate::eviction::{PreferSecure, in_order_of_eviction};
-use crate::path::{default_path, path_matches};
+use crate::observers::{CookieObserver, Observers};
+use crate::path::default_path;
 use crate::persistence::{COOKIES, StoredCookie, Writer};
-use crate::same_site::{DefaultSameSite, SameSite, SameSiteContext, is_sent, may_be_set};
+use crate::prefixes::{keeps_promise, pretends_to_a_prefix};
+use crate::rejection::Rejection;
+use crate::retrieval_context::{CookieApi, RetrievalContext};
+use crate::same_site::{SameSite, is_sent, may_be_set};
 use crate::set_cookie_string::{self, PathAttribute, SetCookieString};
-use crate::site::{CookieKey, Fields, Matched, Site};
+use crate::site::{CookieKey, Fields, Matched};
+use crate::state::{State, UNPARTITIONED};
+
+/// How old the time of the last access may be in the profile: an hour. Nobody wants a write for each request.
+const LAST_ACCESS_GRANULARITY_MICROS: i64 = 3_600 * 1_000_000;
 
 /// A cookie lives no longer than this from when it was set: 400 days.
 const MAX_AGE_MICROS: i64 = 400 * 86_400 * 1_000_000;
-
-/// How a jar decides where the RFC leaves it to the user agent.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct JarConfig {
-    /// How a cookie without `SameSite` is treated.
-    pub default_same_site: DefaultSameSite,
-    /// How many cookies there may be.
-    pub limits: Limits,
-}
-
-impl JarConfig {
-    /// The same with another treatment of cookies without `SameSite`.
-    #[must_use]
-    pub fn with_default_same_site(mut self, default_same_site: DefaultSameSite) -> Self {
-        self.default_same_site = default_same_site;
-        self
-    }
-
-    /// The same with other limits.
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-}
-
-/// How many cookies a jar keeps. The RFC asks for at least 50 and 3000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// With the same domain in the same partition.
-    pub per_domain: usize,
-    /// In all.
-    pub total: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { per_domain: 180, total: 10_000 }
-    }
-}
-
-/// Who asks for cookies or sets them, and for what.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RetrievalContext {
-    /// The partition of `Partitioned` cookies, which stands for the top-level site. Without one the URL's own site is
-    /// taken for the top-level one.
-    pub partition_key: Option<String>,
-    /// Whether the request comes from the site itself.
-    pub same_site: SameSiteContext,
-    /// Whether a script asks.
-    pub api: CookieApi,
-}
-
-/// How cookies are read or set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CookieApi {
-    /// By a request or its response.
-    #[default]
-    Http,
-    /// By a script, which neither sees nor changes `HttpOnly` cookies.
-    NonHttp,
-}
-
-/// Why a cookie was not set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum Rejection {
-    /// The URL is not one that has cookies.
-    #[error("the URL is not http(s) or ws(s), or it has no host")]
-    Url,
-    /// The string holds a control character other than a tab.
-    #[error("it holds a control character")]
-    ControlCharacter,
-    /// Its name and value are more than 4096 octets.
-    #[error("its name and value are larger than 4096 octets")]
-    TooLarge,
-    /// It has neither a name nor a value.
-    #[error("it has neither a name nor a value")]
-    Empty,
-    /// The `Domain` attribute holds more than ASCII.
-    #[error("its domain is not ASCII")]
-    DomainNotAscii,
-    /// The `Domain` attribute is a public suffix.
-    #[error("its domain is a public suffix")]
-    PublicSuffix,
-    /// The `Domain` attribute is not the host or above it.
-    #[error("its domain is not the host's")]
-    DomainMismatch,
-    /// A `Secure` cookie comes from an insecure connection.
-    #[error("it is Secure and came over an insecure connection")]
-    SecureOverInsecure,
-    /// A script sets an `HttpOnly` cookie.
-    #[error("it is HttpOnly and a script sets it")]
-    HttpOnlyByScript,
-    /// It would hide or replace a `Secure` cookie.
-    #[error("it would hide a Secure cookie")]
-    OverwritesSecure,
-    /// It would replace an `HttpOnly` cookie.
-    #[error("it would replace an HttpOnly cookie")]
-    OverwritesHttpOnly,
-    /// Its `SameSite` forbids that another site sets it.
-    #[error("another site sets it, which its SameSite forbids")]
-    CrossSite,
-    /// `SameSite=None` without `Secure`.
-    #[error("it has SameSite=None and is not Secure")]
-    SameSiteNoneInsecure,
-    /// Its name begins with `__Secure-` and it is not `Secure`.
-    #[error("its name begins with __Secure- and it is not Secure")]
-    SecurePrefix,
-    /// Its name begins with `__Host-` and it is not `Secure`, not host-only, or its path is not `/`.
-    #[error("its name begins with __Host- and it is not Secure, host-only, with the path /")]
-    HostPrefix,
-    /// It has no name, and its value looks like a name with a prefix.
-    #[error("it has no name and pretends to one with a prefix")]
-    PretendedPrefix,
-    /// `Partitioned` without `Secure`.
-    #[error("it is Partitioned and not Secure")]
-    PartitionedInsecure,
-    /// The store beneath does not take it.
-    #[error("the store refuses it")]
-    Store,
-}
 
 /// Why a jar could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -158,22 +44,11 @@ pub enum OpenError {
 pub struct CookieJar {
     clock: Arc<dyn Clock>,
     config: JarConfig,
+    policy: Arc<dyn CookiePolicy>,
     state: Mutex<State>,
+    observers: Observers,
     writer: Option<Writer>,
 }
-
-#[derive(Default)]
-struct State {
-    /// The unpartitioned cookies are those of the empty key.
-    partitions: HashMap<String, Partition>,
-    total: usize,
-    last_creation: i64,
-}
-
-/// The sites of a partition by registrable domain.
-type Partition = HashMap<String, Site>;
-
-const UNPARTITIONED: &str = "";
 
 impl fmt::Debug for CookieJar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -190,7 +65,7 @@ impl CookieJar {
 
     /// An empty jar that is kept in memory alone and decides as it is told.
     pub fn with_config(clock: Arc<dyn Clock>, config: JarConfig) -> Self {
-        Self { clock, config, state: Mutex::default(), writer: None }
+        Self::assemble(clock, config, State::default(), None)
     }
 
     /// The jar of a profile. Blocks while it reads.
@@ -225,7 +100,24 @@ impl CookieJar {
                 state.total += 1;
             }
         }
-        Ok(Self { clock, config, state: Mutex::new(state), writer: Some(writer) })
+        Ok(Self::assemble(clock, config, state, Some(writer)))
+    }
+
+    fn assemble(clock: Arc<dyn Clock>, config: JarConfig, state: State, writer: Option<Writer>) -> Self {
+        let state = Mutex::new(state);
+        Self { clock, config, policy: Arc::new(AllowAll), state, observers: Observers::default(), writer }
+    }
+
+    /// The same jar, which first asks `policy` who may have cookies.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Arc<dyn CookiePolicy>) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Tells `observer` of every change from now on, until the last other reference to it is gone.
+    pub fn observe(&self, observer: &Arc<dyn CookieObserver>) {
+        self.observers.add(observer);
     }
 
     /// The `Cookie` header's value for a request to `url`, or nothing if no cookie goes with it.
@@ -239,6 +131,9 @@ impl CookieJar {
         let mut state = self.state();
         let mut found: Vec<(i64, Matched)> = Vec::new();
         for partition in [UNPARTITIONED, &partition_key] {
+            if !self.allows(url, &partition_key, partition, AccessKind::Read) {
+                continue;
+            }
             let site = state.partitions.get_mut(partition).and_then(|sites| sites.get_mut(site_of(host)));
             let Some(site) = site else { continue };
             // 1. By host, path and scheme, which the store does, then by everything else.
@@ -248,8 +143,14 @@ impl CookieJar {
                     && (context.api == CookieApi::Http || !fields.http_only)
                     && is_sent(fields.same_site, now - fields.creation, context.same_site, &self.config);
                 if sent {
-                    // 3. It was used now.
+                    // 3. It was used now. The profile learns it once in a while only.
                     fields.last_access = fields.last_access.max(now);
+                    if fields.last_access - fields.stored_access >= LAST_ACCESS_GRANULARITY_MICROS
+                        && let Some(writer) = self.writer.as_ref().filter(|_| fields.expires.is_some())
+                    {
+                        fields.stored_access = fields.last_access;
+                        writer.put(partition, &matched.key, &matched.value, fields);
+                    }
                     found.push((fields.creation, matched));
                 }
             }
@@ -294,7 +195,11 @@ impl CookieJar {
             true => partition_key(url, context).ok_or(Rejection::Url)?,
             false => UNPARTITIONED.to_owned(),
         };
-        let mut state = self.state();
+        if !self.allows(url, &partition_key(url, context).ok_or(Rejection::Url)?, &partition, AccessKind::Set)
+        {
+            return Err(Rejection::Policy);
+        }
+        let mut state = self.watched_state();
         // 16. An insecure connection leaves secure cookies alone.
         if !cookie.secure && !is_secure(url) && state.hides_secure_cookie(&partition, &key, now) {
             return Err(Rejection::OverwritesSecure);
@@ -306,6 +211,7 @@ impl CookieJar {
             same_site: cookie.same_site,
             creation,
             last_access: now,
+            stored_access: now,
             expires: expiry(&cookie, now),
         };
         // 23. The one before it: a script must not replace what it cannot see; the age stays.
@@ -318,9 +224,14 @@ impl CookieJar {
             Some(old) => fields.creation = old.creation,
             None => state.last_creation = creation,
         }
-        state.remove(&partition, &key, self.writer.as_ref());
+        let replaced = state.remove(&partition, &key, self.writer.as_ref());
         // 24. A cookie of the past only removes.
         if fields.is_expired(now) {
+            // One that had expired was no cookie any more.
+            if let (Some(_), Some(removed)) = (old, replaced) {
+                state.note(CookieChange::Removed(removed));
+            }
+            self.unwatch(state);
             return Ok(());
         }
         if !state.site_mut(&partition, &key.domain).insert(key.clone(), &cookie.value, fields.clone()) {
@@ -330,23 +241,69 @@ impl CookieJar {
         if let Some(writer) = self.writer.as_ref().filter(|_| fields.expires.is_some()) {
             writer.put(&partition, &key, &cookie.value, &fields);
         }
+        if state.changes.is_some() {
+            state.note(CookieChange::Set(Cookie::new(&partition, &key, &cookie.value, &fields)));
+        }
         state.evict(&partition, &key.domain, now, self.config.limits, self.writer.as_ref());
+        self.unwatch(state);
         Ok(())
+    }
+
+    /// All cookies that have not expired, in order of creation.
+    pub fn cookies(&self) -> Vec<Cookie> {
+        let now = micros(self.clock.now());
+        let state = self.state();
+        let alive = state.iter().filter(|(_, _, _, fields)| !fields.is_expired(now));
+        let mut cookies: Vec<_> = alive
+            .map(|(partition, key, value, fields)| {
+                (fields.creation, Cookie::new(partition, key, value, fields))
+            })
+            .collect();
+        drop(state);
+        cookies.sort_by_key(|(creation, _)| *creation);
+        cookies.into_iter().map(|(_, cookie)| cookie).collect()
     }
 
     /// Removes every cookie.
     pub fn clear(&self) {
-        let mut state = self.state();
-        let partitions = std::mem::take(&mut state.partitions);
-        state.total = 0;
-        let Some(writer) = &self.writer else { return };
-        for (partition, sites) in &partitions {
-            for (key, fields) in sites.values().flat_map(Site::iter) {
-                if fields.expires.is_some() {
-                    writer.delete(partition, key);
-                }
+        self.remove_where(|_| true);
+    }
+
+    /// Removes the cookies that go to a host, whether they are its own or shared with it, in all partitions. Gives
+    /// their number.
+    pub fn clear_host(&self, host: &str) -> usize {
+        self.remove_where(|cookie| match cookie.host_only {
+            true => cookie.domain == host,
+            false => domain_matches(host, &cookie.domain),
+        })
+    }
+
+    /// Removes the cookies of a host's site in one partition, as `Clear-Site-Data: "cookies"` asks for: those that any
+    /// host of its registrable domain has. Gives their number.
+    ///
+    /// <https://w3c.github.io/webappsec-clear-site-data/#abstract-opdef-clear-cookies-for-origin>
+    pub fn clear_site(&self, host: &str, partition_key: &str) -> usize {
+        self.remove_where(|cookie| {
+            site_of(&cookie.domain) == site_of(host)
+                && cookie.partition.as_deref().is_none_or(|partition| partition == partition_key)
+        })
+    }
+
+    /// Removes the cookies that the test picks, and gives their number.
+    pub fn remove_where(&self, mut test: impl FnMut(&Cookie) -> bool) -> usize {
+        let mut state = self.watched_state();
+        let picked: Vec<_> = state
+            .iter()
+            .filter(|(partition, key, value, fields)| test(&Cookie::new(partition, key, value, fields)))
+            .map(|(partition, key, _, _)| (partition.to_owned(), key.clone()))
+            .collect();
+        for (partition, key) in &picked {
+            if let Some(removed) = state.remove(partition, key, self.writer.as_ref()) {
+                state.note(CookieChange::Removed(removed));
             }
         }
+        self.unwatch(state);
+        picked.len()
     }
 
     /// How many cookies there are, expired ones included that nobody has removed yet.
@@ -391,22 +348,10 @@ impl CookieJar {
         if cookie.same_site == SameSite::None && !cookie.secure {
             return Err(Rejection::SameSiteNoneInsecure);
         }
-        // 20. A name that promises it is secure.
-        if has_prefix(&cookie.name, "__Secure-") && !cookie.secure {
-            return Err(Rejection::SecurePrefix);
-        }
-        // 21. A name that promises it is the host's own.
-        if has_prefix(&cookie.name, "__Host-") {
-            let explicit_root = cookie.path == PathAttribute::Path("/".to_owned())
-                || (cookie.path == PathAttribute::Default && key.path == "/");
-            if !cookie.secure || !key.host_only || !explicit_root {
-                return Err(Rejection::HostPrefix);
-            }
-        }
+        // 20-21. A name that promises something keeps it.
+        keeps_promise(cookie, key, context.api)?;
         // 22. A value that would look like such a name once it is sent.
-        if cookie.name.is_empty()
-            && (has_prefix(&cookie.value, "__Secure-") || has_prefix(&cookie.value, "__Host-"))
-        {
+        if cookie.name.is_empty() && pretends_to_a_prefix(&cookie.value) {
             return Err(Rejection::PretendedPrefix);
         }
         // CHIPS: what crosses sites has to be secure.
@@ -416,72 +361,34 @@ impl CookieJar {
         Ok(())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn site(&self, partition: &str, domain: &str) -> Option<&Site> {
-        self.partitions.get(partition)?.get(site_of(domain))
-    }
-
-    fn site_mut(&mut self, partition: &str, domain: &str) -> &mut Site {
-        let sites = self.partitions.entry(partition.to_owned()).or_default();
-        sites.entry(site_of(domain).to_owned()).or_default()
-    }
-
-    /// Whether a secure cookie of this name would be hidden by a new one of this key.
-    fn hides_secure_cookie(&self, partition: &str, new: &CookieKey, now: i64) -> bool {
-        let cookies = self.site(partition, &new.domain).into_iter().flat_map(Site::iter);
-        cookies.filter(|(_, fields)| fields.secure && !fields.is_expired(now)).any(|(key, _)| {
-            key.name == new.name
-                && (domain_matches(&key.domain, &new.domain) || domain_matches(&new.domain, &key.domain))
-                && path_matches(&new.path, &key.path)
+    /// Whether the policy lets the URL's cookies of `partition` be used under the top-level site.
+    fn allows(&self, url: &Url, top_level_site: &str, partition: &str, kind: AccessKind) -> bool {
+        self.policy.allows(&CookieAccess {
+            url,
+            top_level_site,
+            third_party: own_partition(url).is_none_or(|own| own != top_level_site),
+            partitioned: partition != UNPARTITIONED,
+            kind,
         })
     }
 
-    fn remove(&mut self, partition: &str, key: &CookieKey, writer: Option<&Writer>) {
-        let Some(sites) = self.partitions.get_mut(partition) else { return };
-        let site_name = site_of(&key.domain);
-        let Some(site) = sites.get_mut(site_name) else { return };
-        let Some(removed) = site.remove(key) else { return };
-        self.total -= 1;
-        if site.is_empty() {
-            sites.remove(site_name);
-        }
-        if sites.is_empty() {
-            self.partitions.remove(partition);
-        }
-        if let Some(writer) = writer.filter(|_| removed.expires.is_some()) {
-            writer.delete(partition, key);
-        }
+    /// The state, which notes its changes if somebody wants to know them.
+    fn watched_state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        state.changes = self.observers.any().then(Vec::new);
+        state
     }
 
-    /// Removes what is more than the limits allow.
-    fn evict(&mut self, partition: &str, domain: &str, now: i64, limits: Limits, writer: Option<&Writer>) {
-        // Among the cookies of the domain that has just got one.
-        let site = self.site(partition, domain).filter(|site| site.len() > limits.per_domain);
-        if let Some(site) = site {
-            let sharing: Vec<_> = site.iter().filter(|(key, _)| key.domain == domain).collect();
-            let excess = sharing.len().saturating_sub(limits.per_domain);
-            let sharing = sharing.into_iter().map(|(key, fields)| ((), key, fields));
-            let victims = in_order_of_eviction(sharing, now, PreferSecure::Yes);
-            for ((), key) in victims.into_iter().take(excess) {
-                self.remove(partition, &key, writer);
-            }
-        }
-        // Among all, some more than needed, so that not every new cookie looks at all others.
-        if self.total > limits.total {
-            let excess = self.total - limits.total + limits.total / 20;
-            let all = self.partitions.iter().flat_map(|(partition, sites)| {
-                sites.values().flat_map(Site::iter).map(move |(key, fields)| (partition.clone(), key, fields))
-            });
-            let victims = in_order_of_eviction(all, now, PreferSecure::No);
-            for (partition, key) in victims.into_iter().take(excess) {
-                self.remove(&partition, &key, writer);
-            }
-        }
+    /// Lets go of the state and tells what has changed.
+    fn unwatch(&self, mut state: MutexGuard<'_, State>) {
+        let Some(changes) = state.changes.take() else { return };
+        self.observers.queue(changes);
+        drop(state);
+        self.observers.tell();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -540,10 +447,6 @@ fn partition_key(url: &Url, context: &RetrievalContext) -> Option<String> {
         Some(key) if !key.is_empty() => Some(key.clone()),
         _ => own_partition(url),
     }
-}
-
-fn has_prefix(text: &str, prefix: &str) -> bool {
-    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 /// The octets that isomorphic text stands for.

@@ -7,19 +7,33 @@
 
 #![forbid(unsafe_code)]
 
+mod config;
+mod cookie;
 mod cookie_date;
+mod cookie_policy;
 mod domain;
 mod eviction;
 mod jar;
+mod observers;
 mod path;
 mod persistence;
+mod prefixes;
+mod rejection;
+mod retrieval_context;
 mod same_site;
 mod set_cookie_string;
 mod site;
+mod state;
 
 use longhaul_storage::TableDefinition;
 
-pub use jar::{CookieApi, CookieJar, JarConfig, Limits, OpenError, Rejection, RetrievalContext};
+pub use self::cookie::{Cookie, CookieChange};
+pub use config::{JarConfig, Limits};
+pub use cookie_policy::{AccessKind, AllowAll, BlockThirdParty, CookieAccess, CookiePolicy};
+pub use jar::{CookieJar, OpenError};
+pub use observers::CookieObserver;
+pub use rejection::Rejection;
+pub use retrieval_context::{CookieApi, RetrievalContext};
 pub use same_site::{DefaultSameSite, SameSiteContext};
 
 /// The tables that this crate keeps in a profile.

@@ -52,6 +52,7 @@ impl StoredCookie {
                 same_site: SameSite::from_name(row[8].as_text()?)?,
                 creation: row[9].as_integer()?,
                 last_access: row[10].as_integer()?,
+                stored_access: row[10].as_integer()?,
                 expires: Some(row[11].as_integer()?),
             },
         })

@@ -1,6 +1,6 @@
 //! `SameSite`: what a cookie asks for, and what a request is.
 
-use crate::jar::JarConfig;
+use crate::config::JarConfig;
 
 /// The same-site-flag of a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

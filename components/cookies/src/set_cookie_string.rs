@@ -1,7 +1,7 @@
 //! The `Set-Cookie` header's value.
 
 use crate::cookie_date;
-use crate::jar::Rejection;
+use crate::rejection::Rejection;
 use crate::same_site::SameSite;
 
 /// The most octets that a name and its value have together.

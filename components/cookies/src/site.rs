@@ -29,6 +29,8 @@ pub(crate) struct Fields {
     pub(crate) creation: i64,
     /// Microseconds since 1970.
     pub(crate) last_access: i64,
+    /// What the profile has for it.
+    pub(crate) stored_access: i64,
     /// Microseconds since 1970; none for a session cookie.
     pub(crate) expires: Option<i64>,
 }
@@ -88,6 +90,11 @@ impl Site {
 
     pub(crate) fn get_mut(&mut self, key: &CookieKey) -> Option<&mut Fields> {
         self.fields.get_mut(key)
+    }
+
+    pub(crate) fn value(&self, key: &CookieKey) -> Option<&str> {
+        let store = if key.host_only { &self.host_only } else { &self.with_domain };
+        store.get_any(&key.domain, &key.path, &key.name).map(|cookie| cookie.value())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&CookieKey, &Fields)> {

@@ -123,3 +123,25 @@ fn the_order_of_creation_survives() {
     set(&jar, "b=1");
     assert_eq!(get(&jar), "q=1; c=1; z=1; a=1; b=1");
 }
+
+#[test]
+fn the_last_access_is_kept_by_the_hour() {
+    let folder = TempDir::new().unwrap();
+    let profile = open(&folder);
+    let clock = Arc::new(ManualClock::default());
+    let last_access = || profile.rows(TABLES[0]).unwrap()[0][10].as_integer().unwrap();
+    let jar = CookieJar::open(&profile, clock.clone()).unwrap();
+    set(&jar, "a=1; Max-Age=100000");
+    block_on(jar.flush()).unwrap();
+    let created = last_access();
+    for seconds in [1_800, 1_799] {
+        clock.advance(Duration::from_secs(seconds));
+        assert_eq!(get(&jar), "a=1");
+        block_on(jar.flush()).unwrap();
+        assert_eq!(last_access(), created);
+    }
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(get(&jar), "a=1");
+    block_on(jar.flush()).unwrap();
+    assert_eq!(last_access() - created, 3_600 * 1_000_000);
+}

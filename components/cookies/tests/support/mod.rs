@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longhaul_cookies::{CookieApi, CookieJar, JarConfig, Rejection, RetrievalContext, SameSiteContext};
+pub(crate) use longhaul_cookies::{
+    CookieApi, CookieJar, DefaultSameSite, JarConfig, Limits, Rejection, RetrievalContext, SameSiteContext,
+};
 use longhaul_storage::ManualClock;
 use url::Url;
 

@@ -1,9 +1,6 @@
-//! What goes with a request.
+//! Section 5.8: what goes with a request, and what a script sees.
 
-mod support;
-
-use longhaul_cookies::{DefaultSameSite, JarConfig, RetrievalContext, SameSiteContext};
-use support::{Jar, from, under};
+use crate::support::*;
 
 #[test]
 fn longer_paths_come_first_then_the_older() {
@@ -35,15 +32,6 @@ fn nothing_is_nothing() {
     let jar = Jar::default();
     let url = url::Url::parse("https://a.example/").unwrap();
     assert_eq!(jar.jar.cookie_header(&url, &RetrievalContext::default()), None);
-}
-
-#[test]
-fn secure_cookies_go_over_secure_connections() {
-    let jar = Jar::default();
-    jar.set("https://a.example/", "a=1; Secure").unwrap();
-    jar.set("https://a.example/", "b=2").unwrap();
-    assert_eq!(jar.get("http://a.example/"), "b=2");
-    assert_eq!(jar.get("https://a.example:8443/"), "a=1; b=2");
 }
 
 fn four_flags(config: JarConfig) -> Jar {
@@ -87,46 +75,27 @@ fn the_default_may_be_none() {
 }
 
 #[test]
-fn partitioned_cookies_stay_with_their_top_level_site() {
+fn secure_cookies_go_over_secure_connections() {
     let jar = Jar::default();
-    let url = "https://embedded.example/";
-    let partitioned = "a=1; Secure; SameSite=None; Partitioned";
-    jar.set_in(url, partitioned, &under("https://one.example")).unwrap();
-    jar.set_in(url, "u=2; Secure; SameSite=None", &under("https://one.example")).unwrap();
-    assert_eq!(jar.get_in(url, &under("https://one.example")), "a=1; u=2");
-    assert_eq!(jar.get_in(url, &under("https://two.example")), "u=2");
-    assert_eq!(jar.get(url), "u=2");
-    // The same cookie in another partition is another cookie.
-    jar.set_in(url, "a=3; Secure; SameSite=None; Partitioned", &under("https://two.example")).unwrap();
-    assert_eq!(jar.get_in(url, &under("https://one.example")), "a=1; u=2");
-    assert_eq!(jar.get_in(url, &under("https://two.example")), "u=2; a=3");
+    jar.set("https://a.example/", "a=1; Secure").unwrap();
+    jar.set("https://a.example/", "b=2").unwrap();
+    assert_eq!(jar.get("http://a.example/"), "b=2");
+    assert_eq!(jar.get("https://a.example:8443/"), "a=1; b=2");
 }
 
 #[test]
-fn without_a_partition_the_site_is_its_own_top_level() {
+fn a_nameless_cookie_goes_without_an_equals_sign() {
     let jar = Jar::default();
-    jar.set("https://a.one.example/", "a=1; Secure; Partitioned").unwrap();
-    assert_eq!(jar.get("https://a.one.example/"), "a=1");
-    assert_eq!(
-        jar.get_in(
-            "https://a.one.example/",
-            &RetrievalContext {
-                partition_key: Some("https://one.example".to_owned()),
-                ..RetrievalContext::default()
-            }
-        ),
-        "a=1"
-    );
-    assert_eq!(
-        jar.set("https://a.one.example/", "a=1; Partitioned"),
-        Err(longhaul_cookies::Rejection::PartitionedInsecure)
-    );
+    jar.set("https://a.example/", "value").unwrap();
+    jar.set("https://a.example/", "name=").unwrap();
+    assert_eq!(jar.get("https://a.example/"), "value; name=");
 }
 
 #[test]
-fn clearing_leaves_nothing() {
-    let jar = four_flags(JarConfig::default());
-    jar.jar.clear();
-    assert!(jar.jar.is_empty());
-    assert_eq!(jar.get("https://a.example/"), "");
+fn a_script_sees_what_is_not_http_only() {
+    let jar = Jar::default();
+    jar.set("https://a.example/", "hidden=1; HttpOnly").unwrap();
+    jar.set("https://a.example/", "seen=2").unwrap();
+    assert_eq!(jar.get_in("https://a.example/", &script()), "seen=2");
+    assert_eq!(jar.get("https://a.example/"), "hidden=1; seen=2");
 }
