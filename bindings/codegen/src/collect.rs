@@ -8,7 +8,7 @@ use weedle::{
     attribute::{ExtendedAttribute, ExtendedAttributeList, IdentifierOrString},
     dictionary::DictionaryMember,
     interface::{
-        InterfaceMember, OperationInterfaceMember, StringifierOrInheritOrStatic, StringifierOrStatic,
+        InterfaceMember, OperationInterfaceMember, Special, StringifierOrInheritOrStatic, StringifierOrStatic,
     },
     mixin::MixinMember,
     namespace::NamespaceMember,
@@ -27,6 +27,8 @@ pub(crate) fn prepare(text: &str) -> String {
 pub(crate) struct Attr<'a> {
     pub(crate) name: &'a str,
     pub(crate) values: Vec<&'a str>,
+    /// The arguments of `[LegacyFactoryFunction=Image(…)]`.
+    pub(crate) arguments: Option<ArgumentList<'a>>,
 }
 
 pub(crate) type Attrs<'a> = Vec<Attr<'a>>;
@@ -34,24 +36,26 @@ pub(crate) type Attrs<'a> = Vec<Attr<'a>>;
 /// The extended attributes of a list.
 pub(crate) fn attrs<'a>(list: Option<&ExtendedAttributeList<'a>>) -> Attrs<'a> {
     let Some(list) = list else { return Vec::new() };
+    let plain = |name, values| Attr { name, values, arguments: None };
     let attr = |attribute: &ExtendedAttribute<'a>| match attribute {
-        ExtendedAttribute::ArgList(found) => Attr { name: found.identifier.0, values: Vec::new() },
-        ExtendedAttribute::NamedArgList(found) => {
-            Attr { name: found.lhs_identifier.0, values: vec![found.rhs_identifier.0] }
-        }
-        ExtendedAttribute::IdentList(found) => Attr {
-            name: found.identifier.0,
-            values: found.list.body.list.iter().map(|value| value.0).collect(),
+        ExtendedAttribute::ArgList(found) => plain(found.identifier.0, Vec::new()),
+        ExtendedAttribute::NamedArgList(found) => Attr {
+            name: found.lhs_identifier.0,
+            values: vec![found.rhs_identifier.0],
+            arguments: Some(found.args.body.clone()),
         },
+        ExtendedAttribute::IdentList(found) => {
+            plain(found.identifier.0, found.list.body.list.iter().map(|value| value.0).collect())
+        }
         ExtendedAttribute::Ident(found) => {
             let value = match found.rhs {
                 IdentifierOrString::Identifier(value) => value.0,
                 IdentifierOrString::String(value) => value.0,
             };
-            Attr { name: found.lhs_identifier.0, values: vec![value] }
+            plain(found.lhs_identifier.0, vec![value])
         }
-        ExtendedAttribute::Wildcard(found) => Attr { name: found.lhs_identifier.0, values: vec!["*"] },
-        ExtendedAttribute::NoArgs(found) => Attr { name: found.0.0, values: Vec::new() },
+        ExtendedAttribute::Wildcard(found) => plain(found.lhs_identifier.0, vec!["*"]),
+        ExtendedAttribute::NoArgs(found) => plain(found.0.0, Vec::new()),
     };
     list.body.list.iter().map(attr).collect()
 }
@@ -115,14 +119,30 @@ pub(crate) enum RawPart<'a> {
         arguments: ArgumentList<'a>,
         is_static: bool,
         stringifier: bool,
+        special: Option<RawSpecial>,
+    },
+    /// A getter, setter or deleter without a name of its own.
+    Special {
+        special: RawSpecial,
+        returns: ReturnType<'a>,
+        arguments: ArgumentList<'a>,
     },
     Iterable {
         kind: &'static str,
         key: Option<AttributedType<'a>>,
         value: AttributedType<'a>,
+        arguments: Option<ArgumentList<'a>>,
     },
     Stringifier,
     Unsupported(&'static str),
+}
+
+/// <https://webidl.spec.whatwg.org/#dfn-special-operation>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RawSpecial {
+    Getter,
+    Setter,
+    Deleter,
 }
 
 #[derive(Debug)]
@@ -366,48 +386,69 @@ fn interface_member<'a>(member: InterfaceMember<'a>, container: &Attrs<'a>) -> R
             (found.attributes, RawPart::Constructor { arguments: found.args.body })
         }
         InterfaceMember::Operation(found) => operation(found),
-        // FIXME: value iterators, which come with indexed properties.
         InterfaceMember::Iterable(weedle::interface::IterableInterfaceMember::Single(found)) => {
-            (found.attributes, RawPart::Unsupported("a value iterator"))
+            (found.attributes, iterable("Values", None, found.generics.body))
         }
         InterfaceMember::Iterable(weedle::interface::IterableInterfaceMember::Double(found)) => {
             let (key, _, value) = found.generics.body;
-            (found.attributes, RawPart::Iterable { kind: "Pairs", key: Some(key), value })
+            (found.attributes, iterable("Pairs", Some(key), value))
         }
         InterfaceMember::AsyncIterable(weedle::interface::AsyncIterableInterfaceMember::Single(found)) => {
-            (found.attributes, RawPart::Iterable { kind: "Async", key: None, value: found.generics.body })
+            let arguments = found.args.map(|args| args.body);
+            let value = found.generics.body;
+            (found.attributes, RawPart::Iterable { kind: "Async", key: None, value, arguments })
         }
         InterfaceMember::AsyncIterable(weedle::interface::AsyncIterableInterfaceMember::Double(found)) => {
+            let arguments = found.args.map(|args| args.body);
             let (key, _, value) = found.generics.body;
-            (found.attributes, RawPart::Iterable { kind: "Async", key: Some(key), value })
+            (found.attributes, RawPart::Iterable { kind: "Async", key: Some(key), value, arguments })
         }
-        InterfaceMember::Maplike(found) if found.readonly.is_some() => {
+        InterfaceMember::Maplike(found) => {
+            let kind = if found.readonly.is_some() { "ReadonlyMaplike" } else { "Maplike" };
             let (key, _, value) = found.generics.body;
-            (found.attributes, RawPart::Iterable { kind: "ReadonlyMaplike", key: Some(key), value })
+            (found.attributes, iterable(kind, Some(key), value))
         }
-        InterfaceMember::Setlike(found) if found.readonly.is_some() => (
-            found.attributes,
-            RawPart::Iterable { kind: "ReadonlySetlike", key: None, value: found.generics.body },
-        ),
-        InterfaceMember::Maplike(found) => (found.attributes, RawPart::Unsupported("a writable maplike")),
-        InterfaceMember::Setlike(found) => (found.attributes, RawPart::Unsupported("a writable setlike")),
+        InterfaceMember::Setlike(found) => {
+            let kind = if found.readonly.is_some() { "ReadonlySetlike" } else { "Setlike" };
+            (found.attributes, iterable(kind, None, found.generics.body))
+        }
         InterfaceMember::Stringifier(found) => (found.attributes, RawPart::Stringifier),
     };
     RawMember { container: container.clone(), attrs: attrs(list.as_ref()), part }
 }
 
+fn iterable<'a>(
+    kind: &'static str,
+    key: Option<AttributedType<'a>>,
+    value: AttributedType<'a>,
+) -> RawPart<'a> {
+    RawPart::Iterable { kind, key, value, arguments: None }
+}
+
 fn operation<'a>(found: OperationInterfaceMember<'a>) -> (Option<ExtendedAttributeList<'a>>, RawPart<'a>) {
     let stringifier = matches!(found.modifier, Some(StringifierOrStatic::Stringifier(_)));
-    let part = match found.identifier {
-        _ if found.special.is_some() => RawPart::Unsupported("a special operation"),
-        None if stringifier => RawPart::Stringifier,
-        None => RawPart::Unsupported("an operation without a name"),
-        Some(identifier) => RawPart::Operation {
+    let special = match found.special {
+        None => None,
+        Some(Special::Getter(_)) => Some(RawSpecial::Getter),
+        Some(Special::Setter(_)) => Some(RawSpecial::Setter),
+        Some(Special::Deleter(_)) => Some(RawSpecial::Deleter),
+        Some(Special::LegacyCaller(_)) => {
+            return (found.attributes, RawPart::Unsupported("a legacy caller"));
+        }
+    };
+    let part = match (found.identifier, special) {
+        (None, Some(special)) => {
+            RawPart::Special { special, returns: found.return_type, arguments: found.args.body }
+        }
+        (None, None) if stringifier => RawPart::Stringifier,
+        (None, None) => RawPart::Unsupported("an operation without a name"),
+        (Some(identifier), special) => RawPart::Operation {
             name: identifier.0,
             returns: found.return_type,
             arguments: found.args.body,
             is_static: matches!(found.modifier, Some(StringifierOrStatic::Static(_))),
             stringifier,
+            special,
         },
     };
     (found.attributes, part)
@@ -429,6 +470,7 @@ fn mixin_member<'a>(member: MixinMember<'a>, container: &Attrs<'a>) -> RawMember
                     arguments: found.args.body,
                     is_static: false,
                     stringifier,
+                    special: None,
                 },
             };
             (found.attributes, part)
@@ -462,6 +504,7 @@ fn namespace_member<'a>(member: NamespaceMember<'a>, container: &Attrs<'a>) -> R
                     arguments: found.args.body,
                     is_static: true,
                     stringifier: false,
+                    special: None,
                 },
             };
             (found.attributes, part)

@@ -55,15 +55,52 @@ pub(crate) struct Interface {
     pub(crate) constants: Vec<Constant>,
     pub(crate) iterable: Option<Iterable>,
     pub(crate) stringifier: Option<Stringifier>,
+    /// `[LegacyFactoryFunction]`s: name and overloads.
+    pub(crate) factories: Vec<(String, Vec<Overload>)>,
+    pub(crate) indexed: Option<Specials>,
+    pub(crate) named: Option<Specials>,
+    pub(crate) override_built_ins: bool,
+    pub(crate) unenumerable_named: bool,
 }
 
 impl Interface {
     /// Whether it has a `…Statics` trait.
     pub(crate) fn has_statics(&self) -> bool {
         !self.constructors.is_empty()
+            || !self.factories.is_empty()
             || self.attributes.iter().any(|attribute| attribute.is_static)
             || self.operations.iter().any(|operation| operation.is_static)
     }
+}
+
+/// The special operations for indexed or for named properties.
+#[derive(Debug, Default)]
+pub(crate) struct Specials {
+    pub(crate) getter: Option<Special>,
+    pub(crate) setter: Option<Special>,
+    pub(crate) deleter: Option<Special>,
+}
+
+/// A special operation: what it takes or gives, and the operation of its own name, if it has one.
+#[derive(Debug)]
+pub(crate) struct Special {
+    /// What a getter gives, what a setter takes, what a deleter gives.
+    pub(crate) r#type: Type,
+    /// The operation's and the overload's place.
+    pub(crate) operation: Option<(usize, usize)>,
+}
+
+/// How an attribute reflects a content attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reflect {
+    pub(crate) attribute: String,
+    pub(crate) url: bool,
+    /// The keywords of an enumerated attribute.
+    pub(crate) keywords: Vec<String>,
+    pub(crate) missing: Option<String>,
+    pub(crate) invalid: Option<String>,
+    /// As a Rust expression of `f64`.
+    pub(crate) default: Option<String>,
 }
 
 #[derive(Debug)]
@@ -87,6 +124,7 @@ pub(crate) struct Attribute {
     pub(crate) lenient_this: bool,
     pub(crate) put_forwards: Option<String>,
     pub(crate) event_handler: bool,
+    pub(crate) reflect: Option<Reflect>,
 }
 
 #[derive(Debug)]
@@ -126,6 +164,7 @@ pub(crate) struct Iterable {
     pub(crate) kind: &'static str,
     pub(crate) key: Type,
     pub(crate) value: Type,
+    pub(crate) arguments: Vec<Argument>,
 }
 
 #[derive(Debug)]

@@ -97,10 +97,48 @@ fn errors_name_the_text_and_the_definition() {
     assert!(matches!(failed("partial interface A { };"), Error::Undefined { .. }));
     assert!(matches!(failed("A includes M;"), Error::Undefined { .. }));
     assert!(matches!(
-        failed("[Exposed=*] interface A { getter long (unsigned long i); };"),
+        failed("[Exposed=*] interface A { getter long (boolean i); };"),
         Error::Unsupported { .. }
     ));
     assert!(matches!(failed("[Exposed=*] interface A { iterable<long>; };"), Error::Unsupported { .. }));
+}
+
+#[test]
+fn special_operations_and_what_stands_beside_them() {
+    let text = made(
+        "[Exposed=*, LegacyFactoryFunction=Image(optional long width), LegacyOverrideBuiltIns] interface A {
+           readonly attribute unsigned long length;
+           getter DOMString? item(unsigned long index);
+           getter DOMString (DOMString name); setter undefined (DOMString name, DOMString value); deleter undefined (DOMString name);
+           iterable<DOMString?>;
+         };
+         [Exposed=*] interface B { maplike<DOMString, long>; undefined clear(); };
+         [Exposed=Window] interface C { [Reflect=\"data-x\"] attribute DOMString x; [ReflectURL] attribute USVString href; };",
+    );
+    for part in [
+        "fn item(self",
+        "fn named_get(self",
+        "fn named_set(self",
+        "fn named_delete(self",
+        "fn supports_property_name(self",
+        "fn factory_image(realm",
+        "override_built_ins: true",
+        "IterableKind::Values",
+        "fn map_set(self",
+        "crate::runtime::PlatformObject + crate::runtime::Reflects",
+        "attribute: \"data-x\"",
+        "ReflectionKind::Url",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    for part in [
+        "fn indexed_get",
+        "fn map_clear",
+        "fn pairs(self: &std::sync::Arc<Self>, realm: &dyn crate::runtime::Realm) -> Result<Vec<(crate::runtime::DomString, crate::runtime::DomString",
+        "fn href",
+    ] {
+        assert!(!text.contains(part), "{part}");
+    }
 }
 
 #[test]

@@ -13,10 +13,11 @@ use weedle::{
 
 use crate::{
     Error,
-    collect::{Attrs, Collected, RawInterface, RawMember, RawPart, attr, attrs, has},
+    collect::{Attrs, Collected, RawInterface, RawMember, RawPart, RawSpecial, attr, attrs, has},
     model::{
         Argument, Attribute, Callback, Condition, Constant, Conversion, Dictionary, DictionaryMember,
-        Integer, Interface, Iterable, Kind, Literal, Model, Operation, Overload, Stringifier, Type,
+        Integer, Interface, Iterable, Kind, Literal, Model, Operation, Overload, Reflect, Special, Specials,
+        Stringifier, Type,
     },
 };
 
@@ -179,6 +180,11 @@ impl<'b, 'a> Resolver<'b, 'a> {
             constants: Vec::new(),
             iterable: None,
             stringifier: None,
+            factories: self.factories(raw, &condition)?,
+            indexed: None,
+            named: None,
+            override_built_ins: has(&raw.attrs, "LegacyOverrideBuiltIns"),
+            unenumerable_named: has(&raw.attrs, "LegacyUnenumerableNamedProperties"),
             condition,
         };
         let mut operations: BTreeMap<(String, bool), usize> = BTreeMap::new();
@@ -214,6 +220,7 @@ impl<'b, 'a> Resolver<'b, 'a> {
                         put_forwards: attr(&member.attrs, "PutForwards")
                             .and_then(|found| found.values.first().map(|value| (*value).to_owned())),
                         event_handler: self.is_event_handler(&resolved),
+                        reflect: reflect(name, &member.attrs),
                         r#type: resolved,
                     });
                 }
@@ -222,7 +229,7 @@ impl<'b, 'a> Resolver<'b, 'a> {
                     returns: Type::Undefined,
                     condition,
                 }),
-                RawPart::Operation { name, returns, arguments, is_static, stringifier } => {
+                RawPart::Operation { name, returns, arguments, is_static, stringifier, special } => {
                     let overload = Overload {
                         arguments: self.arguments(arguments)?,
                         returns: self.returned(returns)?,
@@ -242,19 +249,82 @@ impl<'b, 'a> Resolver<'b, 'a> {
                     operation.unforgeable |= has(&member.attrs, "LegacyUnforgeable");
                     operation.stringifier |= *stringifier;
                     operation.overloads.push(overload);
+                    let own = (place, operation.overloads.len() - 1);
+                    if let Some(special) = special {
+                        self.special(&mut interface, *special, returns, arguments, Some(own))?;
+                    }
                 }
-                RawPart::Iterable { kind, key, value } => {
+                RawPart::Special { special, returns, arguments } => {
+                    self.special(&mut interface, *special, returns, arguments, None)?;
+                }
+                RawPart::Iterable { kind, key, value, arguments } => {
                     let one = |found: &weedle::types::AttributedType<'_>| {
                         self.attributed(&found.type_, &attrs(found.attributes.as_ref()))
                     };
                     let key = key.as_ref().map_or(Ok(Type::Undefined), one)?;
-                    interface.iterable = Some(Iterable { kind, key, value: one(value)? });
+                    let arguments = arguments.as_ref().map_or(Ok(Vec::new()), |list| self.arguments(list))?;
+                    interface.iterable = Some(Iterable { kind, key, value: one(value)?, arguments });
                 }
                 RawPart::Stringifier => interface.stringifier = Some(Stringifier::Behaviour),
                 RawPart::Unsupported(feature) => return Err(self.unsupported(feature)),
             }
         }
+        let iterates = interface.iterable.as_ref().is_some_and(|iterable| iterable.kind == "Values");
+        if iterates && interface.indexed.is_none() {
+            return Err(self.unsupported("a value iterator without indexed properties"));
+        }
         Ok(interface)
+    }
+
+    /// <https://webidl.spec.whatwg.org/#LegacyFactoryFunction>
+    fn factories(
+        &self,
+        raw: &RawInterface<'_>,
+        condition: &Condition,
+    ) -> Result<Vec<(String, Vec<Overload>)>, Error> {
+        let mut factories: Vec<(String, Vec<Overload>)> = Vec::new();
+        for found in raw.attrs.iter().filter(|attr| attr.name == "LegacyFactoryFunction") {
+            let Some(name) = found.values.first() else { continue };
+            let arguments = found.arguments.as_ref().map_or(Ok(Vec::new()), |list| self.arguments(list))?;
+            let overload = Overload { arguments, returns: Type::Undefined, condition: condition.clone() };
+            match factories.iter_mut().find(|(known, _)| known == name) {
+                Some((_, overloads)) => overloads.push(overload),
+                None => factories.push(((*name).to_owned(), vec![overload])),
+            }
+        }
+        Ok(factories)
+    }
+
+    /// <https://webidl.spec.whatwg.org/#idl-special-operations>
+    fn special(
+        &self,
+        interface: &mut Interface,
+        special: RawSpecial,
+        returns: &ReturnType<'_>,
+        arguments: &ArgumentList<'_>,
+        operation: Option<(usize, usize)>,
+    ) -> Result<(), Error> {
+        let mut arguments = self.arguments(arguments)?.into_iter();
+        let specials = match arguments.next().map(|argument| argument.r#type) {
+            Some(Type::Integer(Integer::UnsignedLong, _)) => &mut interface.indexed,
+            Some(Type::DomString { .. }) => &mut interface.named,
+            _ => {
+                return Err(
+                    self.unsupported("a special operation whose key is no unsigned long or DOMString")
+                );
+            }
+        };
+        let specials = specials.get_or_insert_with(Specials::default);
+        let (place, r#type) = match special {
+            RawSpecial::Getter => (&mut specials.getter, self.returned(returns)?),
+            RawSpecial::Deleter => (&mut specials.deleter, self.returned(returns)?),
+            RawSpecial::Setter => match arguments.next() {
+                Some(value) => (&mut specials.setter, value.r#type),
+                None => return Err(self.unsupported("a setter without a value")),
+            },
+        };
+        *place = Some(Special { r#type, operation });
+        Ok(())
     }
 
     /// <https://html.spec.whatwg.org/#event-handler-idl-attributes>
@@ -486,6 +556,29 @@ impl<'b, 'a> Resolver<'b, 'a> {
         }
         Err(self.undefined(name))
     }
+}
+
+/// `[Reflect]` and its relatives.
+///
+/// <https://html.spec.whatwg.org/#reflecting-content-attributes-in-idl-attributes>
+fn reflect(name: &str, attrs: &Attrs<'_>) -> Option<Reflect> {
+    let (url, found) = match (attr(attrs, "Reflect"), attr(attrs, "ReflectURL")) {
+        (Some(found), None) => (false, found),
+        (_, Some(found)) => (true, found),
+        (None, None) => return None,
+    };
+    let value = |name: &str| {
+        attr(attrs, name).and_then(|found| found.values.first()).map(|value| (*value).to_owned())
+    };
+    Some(Reflect {
+        attribute: found.values.first().map_or_else(|| name.to_ascii_lowercase(), |name| (*name).to_owned()),
+        url,
+        keywords: value("ReflectEnum")
+            .map_or(Vec::new(), |list| list.split('|').map(str::to_owned).collect()),
+        missing: value("ReflectMissing"),
+        invalid: value("ReflectInvalid"),
+        default: value("ReflectDefault").map(|value| format!("{value}_f64")),
+    })
 }
 
 fn nullable(r#type: Type) -> Type {

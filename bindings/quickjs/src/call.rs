@@ -11,7 +11,8 @@ use longhaul_idl::runtime::{
     ObjectRef, Overload, Stringifier, Value,
 };
 use rquickjs::{
-    Exception as JsException, Object, Result, Value as JsValue, atom::PredefinedAtom, function::Params,
+    Exception as JsException, Object, Result, Value as JsValue, atom::PredefinedAtom, class::Class,
+    function::Params,
 };
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     objects::Receiver,
     realm::{RealmState, Scope},
     to_js::data,
+    wrapper::NativeFunction,
 };
 
 /// A closure of the adapter.
@@ -32,6 +34,7 @@ pub(crate) enum FunctionKind {
     Call { interface: &'static InterfaceDescriptor, index: usize, hosted: Option<usize> },
     Stringify { interface: &'static InterfaceDescriptor, hosted: Option<usize> },
     Construct { interface: &'static InterfaceDescriptor, hosted: Option<usize> },
+    Factory { interface: &'static InterfaceDescriptor, index: usize, hosted: Option<usize> },
     Closure(Rc<Closure>),
 }
 
@@ -70,6 +73,13 @@ pub(crate) fn run<'js>(
                 return Err(scope.type_error(&format!("{} is a constructor: use new", interface.name)));
             }
             scope.construct(interface, *hosted, &this, &args)
+        }
+        FunctionKind::Factory { interface, index, hosted } => {
+            let name = interface.factories[*index].name;
+            if !params.is_constructor() {
+                return Err(scope.type_error(&format!("{name} is a constructor: use new")));
+            }
+            scope.factory(interface, *index, *hosted, &this, &args)
         }
         FunctionKind::Closure(run) => run(&scope, &this, &args),
     }
@@ -114,7 +124,7 @@ impl<'js> Scope<'js> {
     }
 
     /// Runs an instance member of Rust. A panic becomes an exception: none may cross the engine.
-    fn invoke(&self, object: ObjectRef, member: MemberId, args: Vec<Value>) -> Result<Value> {
+    pub(crate) fn invoke(&self, object: ObjectRef, member: MemberId, args: Vec<Value>) -> Result<Value> {
         let result = catch_unwind(AssertUnwindSafe(|| object.invoke(self, member, args)));
         self.outcome(result, member.interface)
     }
@@ -429,6 +439,65 @@ impl<'js> Scope<'js> {
         self.wrap_with(&object, prototype).map(Object::into_value)
     }
 
+    /// <https://webidl.spec.whatwg.org/#legacy-factory-functions>, its steps for `new`.
+    fn factory(
+        &self,
+        interface: &'static InterfaceDescriptor,
+        index: usize,
+        hosted: Option<usize>,
+        new_target: &JsValue<'js>,
+        args: &[JsValue<'js>],
+    ) -> Result<JsValue<'js>> {
+        let factory = &interface.factories[index];
+        let (overload, converted) = self.resolve_overload(factory.overloads, args, factory.name)?;
+        let prototype = self.prototype_for(interface, new_target)?;
+        if let Some(hosted) = hosted {
+            let receiver = self.create_hosted(interface, prototype)?;
+            let object = receiver.object().into_value();
+            let mut values = vec![receiver.slots(self)?.into_value()];
+            self.spread(&factory.overloads[overload], converted, &mut values)?;
+            self.apply(&self.hosted(hosted)?, Some(object.clone()), values)?;
+            return Ok(object);
+        }
+        let values: Vec<Value> =
+            converted.into_iter().map(|value| value.into_value(self)).collect::<Result<_>>()?;
+        let member = MemberId { interface, part: MemberPart::Factory { factory: index, overload } };
+        match self.invoke_static(interface, member, values)? {
+            Value::Object(object) => self.wrap_with(&object, prototype).map(Object::into_value),
+            other => self.to_js(other, None),
+        }
+    }
+
+    /// Changes the entries of a maplike or setlike.
+    pub(crate) fn entry_write(
+        &self,
+        interface: &'static InterfaceDescriptor,
+        receiver: &Receiver<'js>,
+        part: MemberPart,
+        name: &str,
+        args: Vec<Converted<'js>>,
+    ) -> Result<JsValue<'js>> {
+        if interface.self_hosted {
+            let hosted = self.mounted(interface).and_then(|mounted| mounted.hosted.clone());
+            let hosted = hosted.ok_or(rquickjs::Error::Unknown)?.restore(&self.ctx)?;
+            let function: JsValue<'js> = hosted.get(format!("entries {name}"))?;
+            let Some(function) = function.into_function() else {
+                let why = format!("the core's {} has no \"entries {name}\"", interface.name);
+                return Err(self.type_error(&why));
+            };
+            let mut values = vec![receiver.slots(self)?.into_value()];
+            for value in args {
+                values.push(value.into_js(self)?);
+            }
+            return self.apply(&function, Some(receiver.object().into_value()), values);
+        }
+        let object =
+            receiver.native().ok_or_else(|| self.type_error("there is nothing behind the object"))?;
+        let values = args.into_iter().map(|value| value.into_value(self)).collect::<Result<_>>()?;
+        let value = self.invoke(object, MemberId { interface, part }, values)?;
+        self.to_js(value, None)
+    }
+
     /// <https://webidl.spec.whatwg.org/#internally-create-a-new-object-implementing-the-interface>, its prototype.
     fn prototype_for(
         &self,
@@ -440,9 +509,36 @@ impl<'js> Scope<'js> {
             if let Some(prototype) = prototype.into_object() {
                 return Ok(prototype);
             }
+            // 3.4. The interface's own prototype, of the realm that `newTarget` is of.
+            if let Some(realm) = self.realm_of_function(new_target)?
+                && let Some(scope) = Scope::enter(&self.ctx, realm)
+            {
+                return scope.prototype_of(interface).or_else(|error| {
+                    scope.thrown(error);
+                    self.prototype_of(interface)
+                });
+            }
         }
-        // FIXME: step 3.4, the realm of `newTarget`: the engine does not tell a function's realm.
         self.prototype_of(interface)
+    }
+
+    /// <https://tc39.es/ecma262/#sec-getfunctionrealm>, if it is another one.
+    ///
+    /// NOTE: the engine keeps it to itself, but its constructors act on it: what they make has the prototype of that realm.
+    fn realm_of_function(&self, function: &Object<'js>) -> Result<Option<Rc<RealmState>>> {
+        if let Some(class) = Class::<NativeFunction>::from_object(function) {
+            return Ok(Some(Rc::clone(&class.borrow().realm)));
+        }
+        let prototype: Object<'js> = self.helper("prototypeInRealmOf")?.call((function.clone(),))?;
+        let realms = self.state.shared.upgrade().map(|shared| shared.realms()).unwrap_or_default();
+        let is_its = |realm: &Rc<RealmState>| {
+            let helpers = realm.roots.borrow().helpers.clone();
+            let known = helpers.and_then(|helpers| helpers.restore(&self.ctx).ok());
+            known
+                .and_then(|helpers| helpers.get::<_, Object<'js>>("MapPrototype").ok())
+                .is_some_and(|known| known == prototype)
+        };
+        Ok(realms.into_iter().find(is_its))
     }
 }
 

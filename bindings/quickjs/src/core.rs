@@ -20,6 +20,7 @@ use crate::{realm::Scope, script_error::ScriptError};
 pub(crate) const INTERNAL: &str = "longhaul:";
 
 const PRELUDE: &str = include_str!("prelude.js");
+const LEGACY_PLATFORM_OBJECT: &str = include_str!("legacy_platform_object.js");
 
 impl<'js> Scope<'js> {
     /// Evaluates a script of ours.
@@ -34,6 +35,12 @@ impl<'js> Scope<'js> {
     pub(crate) fn load_core(&self, core: &SelfHostedCore) -> Result<Object<'js>> {
         let helpers = self.evaluate_internal(PRELUDE.to_owned(), "prelude")?;
         let helpers = helpers.into_object().ok_or(rquickjs::Error::Unknown)?;
+        let legacy = self.evaluate_internal(LEGACY_PLATFORM_OBJECT.to_owned(), "legacy platform objects")?;
+        let legacy = legacy.into_function().ok_or(rquickjs::Error::Unknown)?;
+        let legacy: Object<'js> = legacy.call((helpers.get::<_, Object<'js>>("primordials")?,))?;
+        for name in ["legacyHandler", "legacyProxy"] {
+            helpers.set(name, legacy.get::<_, JsValue<'js>>(name)?)?;
+        }
         {
             let mut roots = self.state.roots.borrow_mut();
             roots.helpers = Some(Persistent::save(&self.ctx, helpers.clone()));

@@ -8,7 +8,7 @@ use longhaul_idl::{
     dom_exception,
     runtime::{
         AttributeDescriptor, Condition, ConstantValue, IdlType, InterfaceBinding, InterfaceDescriptor,
-        InterfaceKind, IterableKind, Overload, Stringifier,
+        InterfaceKind, IterableDescriptor, IterableKind, MemberPart, Overload, Stringifier,
     },
 };
 use rquickjs::{
@@ -17,6 +17,7 @@ use rquickjs::{
 
 use crate::{
     call::FunctionKind,
+    from_js::Converted,
     realm::{Mounted, Scope, address_of},
     wrapper,
 };
@@ -86,6 +87,7 @@ impl<'js> Scope<'js> {
                 .get::<_, Object<'js>>(PredefinedAtom::Object)?
                 .get(PredefinedAtom::Prototype)?,
         };
+        // FIXME: the named properties object of a global, between the two.
         let prototype = Object::new_proto(self.ctx.clone(), Some(&parent_prototype))?;
         self.remember(binding, prototype.clone(), definition.as_ref());
         self.class_string(&prototype, interface.name)?;
@@ -126,6 +128,12 @@ impl<'js> Scope<'js> {
             self.stringifier(interface, target, definition.as_ref())?;
         }
         self.iterable(interface, target, definition.as_ref())?;
+        if interface.indexed.is_some() {
+            let is_iterable =
+                interface.iterable.as_ref().is_some_and(|found| found.kind == IterableKind::Values);
+            self.helper("indexedIterators")?.call::<_, ()>((target.clone(), is_iterable))?;
+        }
+        self.factories(interface, &prototype, definition.as_ref())?;
 
         if !interface.no_interface_object && interface.kind == InterfaceKind::Interface {
             global.prop(interface.name, Property::from(constructor.clone()).writable().configurable())?;
@@ -305,6 +313,9 @@ impl<'js> Scope<'js> {
                 None => Err(scope.type_error(&format!("{name}.forEach: argument 1 is not a function"))),
             }
         })?;
+        if iterable.kind == IterableKind::Values {
+            return Ok(());
+        }
         if iterable.kind == IterableKind::Async {
             let Some(hosted) = self.hosted_function(interface, definition, "asyncIterate")? else {
                 return Err(self.type_error(&format!(
@@ -315,11 +326,10 @@ impl<'js> Scope<'js> {
                 let undefined = JsValue::new_undefined(scope.ctx.clone());
                 let receiver = scope.this(args.first().unwrap_or(&undefined), interface, "values")?;
                 let mut values = vec![receiver.slots(scope)?.into_value()];
-                if let Some(given) = args.get(1).and_then(JsValue::as_object) {
-                    let length: u32 = given.get("length")?;
-                    for index in 0..length {
-                        values.push(given.get(index)?);
-                    }
+                let given: &[JsValue<'_>] = args.get(1..).unwrap_or_default();
+                for (place, argument) in iterable.arguments.iter().enumerate() {
+                    let what = format!("{name}.values: argument {} ({})", place + 1, argument.name);
+                    values.push(scope.argument(argument, given.get(place), &what)?.into_js(scope)?);
                 }
                 scope.apply(&scope.hosted(hosted)?, Some(receiver.object().into_value()), values)
             })?;
@@ -334,13 +344,90 @@ impl<'js> Scope<'js> {
         if iterable.kind == IterableKind::Pairs {
             return self.helper("pairIterators")?.call((target.clone(), name, pairs, check_callback));
         }
-        let is_map = iterable.kind == IterableKind::ReadonlyMaplike;
+        let is_map = matches!(iterable.kind, IterableKind::ReadonlyMaplike | IterableKind::Maplike);
         let key = if is_map { &iterable.key } else { &iterable.value };
         let convert_key = self.closure("", 1, move |scope, _, args| {
             let value = args.first().cloned().unwrap_or_else(|| JsValue::new_undefined(scope.ctx.clone()));
             scope.convert_to(value, key, name)?.into_js(scope)
         })?;
-        self.helper("collections")?.call((target.clone(), is_map, pairs, convert_key, check_callback))
+        let writes: JsValue<'js> = if matches!(iterable.kind, IterableKind::Maplike | IterableKind::Setlike) {
+            self.entry_writes(interface, iterable)?.into_value()
+        } else {
+            JsValue::new_undefined(self.ctx.clone())
+        };
+        self.helper("collections")?.call((
+            target.clone(),
+            name,
+            is_map,
+            pairs,
+            convert_key,
+            check_callback,
+            writes,
+        ))
+    }
+
+    /// What changes the entries of a maplike or setlike: functions that take the object first.
+    fn entry_writes(
+        &self,
+        interface: &'static InterfaceDescriptor,
+        iterable: &'static IterableDescriptor,
+    ) -> Result<Object<'js>> {
+        let writes: Object<'js> = self.helper("nullObject")?.call(())?;
+        let (key, value) = match iterable.kind {
+            IterableKind::Maplike => (&iterable.key, Some(&iterable.value)),
+            _ => (&iterable.value, None),
+        };
+        for (name, part) in [
+            ("set", MemberPart::EntrySet),
+            ("delete", MemberPart::EntryDelete),
+            ("clear", MemberPart::EntriesClear),
+        ] {
+            let run = self.closure("", 3, move |scope, _, args| {
+                let undefined = JsValue::new_undefined(scope.ctx.clone());
+                let receiver = scope.this(args.first().unwrap_or(&undefined), interface, name)?;
+                let types: &[Option<&IdlType>] = match part {
+                    MemberPart::EntrySet => &[Some(key), value],
+                    MemberPart::EntryDelete => &[Some(key)],
+                    _ => &[],
+                };
+                let mut converted = Vec::new();
+                for (place, of) in types.iter().flatten().enumerate() {
+                    let value = args.get(place + 1).cloned().unwrap_or_else(|| undefined.clone());
+                    let value = match scope.convert_to(value, of, interface.name)? {
+                        // <https://tc39.es/ecma262/#sec-canonicalizekeyedcollectionkey>
+                        Converted::Number(number) if place == 0 && number == 0.0 => Converted::Number(0.0),
+                        value => value,
+                    };
+                    converted.push(value);
+                }
+                scope.entry_write(interface, &receiver, part, name, converted)
+            })?;
+            writes.set(name, run)?;
+        }
+        Ok(writes)
+    }
+
+    /// <https://webidl.spec.whatwg.org/#LegacyFactoryFunction>
+    fn factories(
+        &self,
+        interface: &'static InterfaceDescriptor,
+        prototype: &Object<'js>,
+        definition: Option<&Object<'js>>,
+    ) -> Result<()> {
+        for (index, factory) in interface.factories.iter().enumerate() {
+            let hosted = if interface.self_hosted {
+                self.hosted_function(interface, definition, &format!("new {}", factory.name))?
+            } else {
+                None
+            };
+            let kind = FunctionKind::Factory { interface, index, hosted };
+            let length = self.length(factory.overloads);
+            let function = wrapper::function(&self.ctx, &self.state, factory.name, length, kind)?;
+            let function = function.with_constructor(true);
+            function.prop(PredefinedAtom::Prototype, Property::from(prototype.clone()))?;
+            self.global_object().prop(factory.name, Property::from(function).writable().configurable())?;
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ mod core;
 mod engine;
 mod from_js;
 mod install;
+mod legacy_platform_object;
 mod modules;
 mod numeric;
 mod objects;

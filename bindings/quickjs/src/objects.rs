@@ -6,9 +6,10 @@ use longhaul_idl::{
     DomException, dom_exception,
     runtime::{InterfaceDescriptor, ObjectRef},
 };
-use rquickjs::{Ctx, Object, Persistent, Result, Value as JsValue, class::Class, object::Property};
+use rquickjs::{Ctx, Object, Persistent, Proxy, Result, Value as JsValue, class::Class, object::Property};
 
 use crate::{
+    legacy_platform_object::is_legacy,
     realm::{RealmState, Scope, address_of},
     wrapper::Wrapper,
 };
@@ -44,7 +45,10 @@ impl<'js> Receiver<'js> {
     /// The object in script.
     pub(crate) fn object(&self) -> Object<'js> {
         match self {
-            Self::Wrapper(class) => class.as_inner().clone(),
+            Self::Wrapper(class) => {
+                let proxy = class.borrow().proxy.borrow().clone();
+                proxy.unwrap_or_else(|| class.as_inner().clone())
+            }
             Self::Global(object, _) => object.clone(),
         }
     }
@@ -154,6 +158,18 @@ fn put<T>(
     }
 }
 
+/// The wrapper behind a proxy, if it is one of ours. NOTE: nobody else has the wrapper itself, so nobody else's proxy has it.
+fn legacy_wrapper<'js>(proxy: &Proxy<'js>, object: &Object<'js>) -> Option<Class<'js, Wrapper<'js>>> {
+    let Ok(target) = proxy.target() else {
+        // A revoked proxy throws.
+        object.ctx().catch();
+        return None;
+    };
+    let class = Class::<Wrapper<'js>>::from_object(&target)?;
+    let is_own = class.borrow().proxy.borrow().as_ref() == Some(object);
+    is_own.then_some(class)
+}
+
 impl<'js> Scope<'js> {
     /// The platform object a value is, of whatever realm.
     pub(crate) fn receiver(&self, value: &JsValue<'js>) -> Option<Receiver<'js>> {
@@ -163,6 +179,9 @@ impl<'js> Scope<'js> {
         }
         if let Some(class) = Class::<Wrapper<'js>>::from_object(object) {
             return Some(Receiver::Wrapper(class));
+        }
+        if let Some(proxy) = object.as_proxy() {
+            return legacy_wrapper(proxy, object).map(Receiver::Wrapper);
         }
         let shared = self.state.shared.upgrade()?;
         let realm = shared.realms().into_iter().find(|realm| {
@@ -196,17 +215,23 @@ impl<'js> Scope<'js> {
             native: Some(Arc::clone(object)),
             slots: RefCell::default(),
             kept: RefCell::default(),
+            proxy: RefCell::default(),
             graveyard: Some((Rc::clone(&self.state.graveyard), address)),
         };
-        let wrapper = Class::instance_proto(wrapper, prototype)?.into_inner();
+        let class = Class::instance_proto(wrapper, prototype)?;
+        if object.implements(&dom_exception::DESCRIPTOR) {
+            self.add_stack(object, class.as_inner())?;
+        }
+        self.add_unforgeables(object.interface(), class.as_inner())?;
+        let receiver = Receiver::Wrapper(class);
+        if is_legacy(object.interface()) {
+            self.make_legacy(object.interface(), &receiver)?;
+        }
+        let wrapper = receiver.object();
         let reference: Object<'js> = self.helper("weakRef")?.call((wrapper.clone(),))?;
         let saved = Persistent::save(&self.ctx, reference);
         let replaced = self.state.roots.borrow_mut().wrappers.insert(address, saved);
         drop(replaced);
-        if object.implements(&dom_exception::DESCRIPTOR) {
-            self.add_stack(object, &wrapper)?;
-        }
-        self.add_unforgeables(object.interface(), &wrapper)?;
         Ok(wrapper)
     }
 
@@ -221,10 +246,14 @@ impl<'js> Scope<'js> {
             native: None,
             slots: RefCell::default(),
             kept: RefCell::default(),
+            proxy: RefCell::default(),
             graveyard: None,
         };
         let receiver = Receiver::Wrapper(Class::instance_proto(wrapper, prototype)?);
         self.add_unforgeables(interface, &receiver.object())?;
+        if is_legacy(interface) {
+            self.make_legacy(interface, &receiver)?;
+        }
         Ok(receiver)
     }
 

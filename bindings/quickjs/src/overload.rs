@@ -1,6 +1,6 @@
 //! Telling types apart: unions and overloads.
 
-use longhaul_idl::runtime::{ExposureSet, IdlType, Overload};
+use longhaul_idl::runtime::{ArgumentDescriptor, ExposureSet, IdlType, Overload};
 use rquickjs::{Function, Result, Value as JsValue};
 
 use crate::{
@@ -218,21 +218,32 @@ impl<'js> Scope<'js> {
                 converted.push(Converted::Sequence(rest.collect::<Result<_>>()?));
                 break;
             }
-            let value =
-                args.get(place).filter(|value| place < count && !(argument.optional && value.is_undefined()));
-            converted.push(match (value, argument.default) {
-                (Some(value), _) => match (&iterator, &argument.r#type) {
-                    // NOTE: the iterator method is asked for once only.
-                    (Some((at, method)), IdlType::Sequence(item)) if *at == place => {
-                        Converted::Sequence(self.to_items(value, method, item, &what)?)
-                    }
-                    _ => self.convert_to(value.clone(), &argument.r#type, &what)?,
-                },
-                (None, Some(default)) => self.default_value(&argument.r#type, default)?,
-                (None, None) => Converted::Undefined,
+            let value = args.get(place).filter(|_| place < count);
+            converted.push(match (value, &iterator, &argument.r#type) {
+                // NOTE: the iterator method is asked for once only.
+                (Some(value), Some((at, method)), IdlType::Sequence(item)) if *at == place => {
+                    Converted::Sequence(self.to_items(value, method, item, &what)?)
+                }
+                _ => self.argument(argument, value, &what)?,
             });
         }
         Ok((index, converted))
+    }
+
+    /// An argument that is not variadic, or its default.
+    pub(crate) fn argument(
+        &self,
+        argument: &'static ArgumentDescriptor,
+        value: Option<&JsValue<'js>>,
+        what: &str,
+    ) -> Result<Converted<'js>> {
+        let value = value.filter(|value| !(argument.optional && value.is_undefined()));
+        match (value, argument.default) {
+            (Some(value), _) => self.convert_to(value.clone(), &argument.r#type, what),
+            (None, Some(default)) => self.default_value(&argument.r#type, default),
+            (None, None) if argument.optional => Ok(Converted::Undefined),
+            (None, None) => Err(self.type_error(&format!("{what} is missing"))),
+        }
     }
 }
 

@@ -121,6 +121,10 @@
   const constructors = ObjectCreate(null);
   for (const name of constructorNames) constructors[name] = primordials[name];
 
+  const needs = (count, given, what) => {
+    if (given < count) throw new PristineTypeError(`${what} needs at least ${count} argument(s), but got ${given}`);
+  };
+
   // <https://webidl.spec.whatwg.org/#js-iterable>
   const pairIterators = (prototype, name, pairsOf, checkCallback) => {
     const states = new PristineWeakMap();
@@ -163,8 +167,9 @@
     define(prototype, SymbolIterator, methods.entries, false);
   };
 
-  // <https://webidl.spec.whatwg.org/#js-maplike> and <https://webidl.spec.whatwg.org/#js-setlike>, read-only.
-  const collections = (prototype, isMap, pairsOf, convertKey, checkCallback) => {
+  // <https://webidl.spec.whatwg.org/#js-maplike> and <https://webidl.spec.whatwg.org/#js-setlike>. `writes` has the functions that
+  // change the entries, of one that script may write.
+  const collections = (prototype, name, isMap, pairsOf, convertKey, checkCallback, writes) => {
     const map = (target) => {
       const pairs = pairsOf(target);
       const made = new PristineMap();
@@ -179,8 +184,34 @@
       entries() { return MapPrototypeEntries(map(this)); },
       keys() { return MapPrototypeKeys(map(this)); },
       values() { return MapPrototypeValues(map(this)); },
-      get(key) { return MapPrototypeGet(map(this), convertKey(key)); },
-      has(key) { return MapPrototypeHas(map(this), convertKey(key)); },
+      get(key) {
+        const made = map(this);
+        needs(1, arguments.length, `${name}.get`);
+        return MapPrototypeGet(made, convertKey(key));
+      },
+      has(key) {
+        const made = map(this);
+        needs(1, arguments.length, `${name}.has`);
+        return MapPrototypeHas(made, convertKey(key));
+      },
+      set(key, value) {
+        pairsOf(this);
+        needs(2, arguments.length, `${name}.set`);
+        writes.set(this, key, value);
+        return this;
+      },
+      add(value) {
+        pairsOf(this);
+        needs(1, arguments.length, `${name}.add`);
+        writes.set(this, value);
+        return this;
+      },
+      delete(key) {
+        pairsOf(this);
+        needs(1, arguments.length, `${name}.delete`);
+        return writes.delete(this, key);
+      },
+      clear() { writes.clear(this); },
       forEach(callback, thisArg = undefined) {
         const made = map(this);
         checkCallback(callback, arguments.length);
@@ -195,7 +226,20 @@
     if (isMap) define(prototype, "get", methods.get, true);
     define(prototype, "has", methods.has, true);
     define(prototype, "forEach", methods.forEach, true);
+    if (writes !== undefined) {
+      // NOTE: a member of that name in the IDL takes the place of what the declaration gives.
+      for (const key of [isMap ? "set" : "add", "delete", "clear"]) {
+        if (getOwnPropertyDescriptor(prototype, key) === undefined) define(prototype, key, methods[key], true);
+      }
+    }
     define(prototype, SymbolIterator, isMap ? methods.entries : methods.values, false);
+  };
+
+  // <https://webidl.spec.whatwg.org/#define-the-iteration-methods> of indexed properties.
+  const indexedIterators = (prototype, isIterable) => {
+    define(prototype, SymbolIterator, primordials.ArrayPrototype.values, false);
+    if (!isIterable) return;
+    for (const key of ["entries", "keys", "values", "forEach"]) define(prototype, key, primordials.ArrayPrototype[key], true);
   };
 
   // <https://webidl.spec.whatwg.org/#js-asynchronous-iterable>: the core's object does the steps.
@@ -207,33 +251,42 @@
       if (found === undefined) throw new PristineTypeError(`the object is no ${name} AsyncIterator`);
       return found;
     };
-    const chained = (iterator, run) => {
-      let found;
-      try { found = state(iterator); } catch (error) { return primordials.PromiseReject(error); }
-      const ongoing = found.ongoing;
-      const next = ongoing === undefined ? run(found) : PromisePrototypeThen(ongoing, () => run(found), () => run(found));
-      found.ongoing = next;
-      return next;
+    const finished = () => primordials.PromiseResolve({ value: undefined, done: true });
+    // After what is ongoing, or at once.
+    const chained = (found, run) => {
+      const { ongoing } = found;
+      found.ongoing = ongoing === undefined ? run() : PromisePrototypeThen(ongoing, run, run);
+      return found.ongoing;
     };
     const methods = {
       next() {
-        return chained(this, (found) => {
-          if (found.finished) return primordials.PromiseResolve({ value: undefined, done: true });
+        let found;
+        try { found = state(this); } catch (error) { return primordials.PromiseReject(error); }
+        return chained(found, () => {
+          if (found.finished) return finished();
           return PromisePrototypeThen(primordials.PromiseResolve(found.steps.next()), (result) => {
+            found.ongoing = undefined;
             if (result.done) found.finished = true;
             return result;
-          }, (reason) => { found.finished = true; throw reason; });
+          }, (reason) => {
+            found.ongoing = undefined;
+            found.finished = true;
+            throw reason;
+          });
         });
       },
       return(value) {
-        return chained(this, (found) => {
+        let found;
+        try { found = state(this); } catch (error) { return primordials.PromiseReject(error); }
+        const returned = chained(found, () => {
           if (found.finished || typeof found.steps.return !== "function") {
             found.finished = true;
-            return primordials.PromiseResolve({ value, done: true });
+            return finished();
           }
           found.finished = true;
-          return PromisePrototypeThen(primordials.PromiseResolve(found.steps.return(value)), () => ({ value, done: true }));
+          return primordials.PromiseResolve(found.steps.return(value));
         });
+        return PromisePrototypeThen(returned, () => ({ value, done: true }));
       },
     };
     define(iteratorPrototype, "next", methods.next, true);
@@ -242,7 +295,9 @@
     const values = {
       values() {
         const iterator = ObjectCreate(iteratorPrototype);
-        WeakMapPrototypeSet(states, iterator, { steps: start(this, arguments), ongoing: undefined, finished: false });
+        const given = [this];
+        for (let index = 0; index < arguments.length; index++) define(given, index + 1, arguments[index], true);
+        WeakMapPrototypeSet(states, iterator, { steps: ReflectApply(start, undefined, given), ongoing: undefined, finished: false });
         return iterator;
       },
     }.values;
@@ -259,7 +314,17 @@
     primordials,
     pairIterators,
     collections,
+    indexedIterators,
     asyncIterables,
+    includes: (array, item) => {
+      for (let index = 0; index < array.length; index++) if (array[index] === item) return true;
+      return false;
+    },
+    // What a constructor of the function's realm gives when the function has no prototype. Nothing of the function is asked for.
+    // <https://tc39.es/ecma262/#sec-getfunctionrealm>
+    prototypeInRealmOf: (target) =>
+      primordials.ObjectGetPrototypeOf(primordials.ReflectConstruct(PristineMap, [], new primordials.Proxy(target, { __proto__: null, get() {} }))),
+    MapPrototype: PristineMap.prototype,
     describeBuffer,
     ErrorPrototype: Error.prototype,
     ownKeys,

@@ -55,6 +55,8 @@ pub(crate) struct Roots {
     pub(crate) mounted: HashMap<usize, Rc<Mounted>>,
     /// Objects that hold an interface's unforgeable members, to copy from.
     pub(crate) unforgeable: HashMap<usize, Persistent<Object<'static>>>,
+    /// The traps of legacy platform objects, by their interface.
+    pub(crate) legacy_handlers: HashMap<usize, Persistent<Object<'static>>>,
     pub(crate) hosted_functions: Vec<Persistent<Function<'static>>>,
     pub(crate) held: HashMap<u64, Persistent<JsValue<'static>>>,
     pub(crate) resolvers: HashMap<u64, (Persistent<Function<'static>>, Persistent<Function<'static>>)>,

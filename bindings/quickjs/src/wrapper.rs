@@ -27,6 +27,8 @@ pub(crate) struct Wrapper<'js> {
     /// Values of attributes that live as long as this does, by interface and place: the first value of a `[SameObject]` one, the
     /// last wrapper that any other gave.
     pub(crate) kept: RefCell<Vec<(&'static InterfaceDescriptor, usize, JsValue<'js>)>>,
+    /// The proxy that script has for it, of a legacy platform object.
+    pub(crate) proxy: RefCell<Option<Object<'js>>>,
     /// Where this wrapper's end is told, with the address of its object.
     pub(crate) graveyard: Option<(Rc<RefCell<Vec<usize>>>, usize)>,
 }
@@ -42,7 +44,7 @@ impl Drop for Wrapper<'_> {
     }
 }
 
-// SAFETY: `'js` is only the lifetime of the values in `slots` and `kept`, and `Changed` replaces exactly it.
+// SAFETY: `'js` is only the lifetime of the values in `slots`, `kept` and `proxy`, and `Changed` replaces exactly it.
 unsafe impl<'js> JsLifetime<'js> for Wrapper<'js> {
     type Changed<'to> = Wrapper<'to>;
 }
@@ -53,6 +55,11 @@ impl<'js> Trace<'js> for Wrapper<'js> {
             && let Some(slots) = &*slots
         {
             tracer.mark(slots.as_value());
+        }
+        if let Ok(proxy) = self.proxy.try_borrow()
+            && let Some(proxy) = &*proxy
+        {
+            tracer.mark(proxy.as_value());
         }
         if let Ok(kept) = self.kept.try_borrow() {
             for (_, _, value) in &*kept {

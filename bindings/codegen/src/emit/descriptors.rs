@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::{
     emit::{RUNTIME, doc, quoted},
     model::{
-        Argument, Condition, Conversion, Integer, Interface, Kind, Literal, Model, Overload, Stringifier,
-        Type,
+        Argument, Condition, Conversion, Integer, Interface, Kind, Literal, Model, Overload, Special,
+        Specials, Stringifier, Type,
     },
     names,
 };
@@ -93,10 +93,11 @@ pub(crate) fn interface(out: &mut String, model: &Model, interface: &Interface) 
         Some(iterable) => {
             _ = writeln!(
                 out,
-                "        iterable: Some({RUNTIME}::IterableDescriptor {{ kind: {RUNTIME}::IterableKind::{}, key: {}, value: {} }}),",
+                "        iterable: Some({RUNTIME}::IterableDescriptor {{ kind: {RUNTIME}::IterableKind::{}, key: {}, value: {}, arguments: &[{}] }}),",
                 iterable.kind,
                 idl_type(&iterable.key),
                 idl_type(&iterable.value),
+                arguments(&iterable.arguments),
             );
         }
         None => out.push_str("        iterable: None,\n"),
@@ -106,7 +107,42 @@ pub(crate) fn interface(out: &mut String, model: &Model, interface: &Interface) 
         Some(Stringifier::Behaviour) => format!("Some({RUNTIME}::Stringifier::Behaviour)"),
         None => "None".to_owned(),
     };
-    _ = writeln!(out, "        stringifier: {stringifier},\n    }};\n");
+    _ = writeln!(out, "        stringifier: {stringifier},");
+    out.push_str("        factories: &[\n");
+    for (name, list) in &interface.factories {
+        _ = writeln!(
+            out,
+            "            {RUNTIME}::FactoryDescriptor {{ name: {}, overloads: &[{}] }},",
+            quoted(name),
+            overloads(list)
+        );
+    }
+    out.push_str("        ],\n");
+    _ = writeln!(out, "        indexed: {},", specials(interface.indexed.as_ref()));
+    _ = writeln!(out, "        named: {},", specials(interface.named.as_ref()));
+    _ = writeln!(out, "        override_built_ins: {},", interface.override_built_ins);
+    _ = writeln!(out, "        unenumerable_named: {},\n    }};\n", interface.unenumerable_named);
+}
+
+fn specials(specials: Option<&Specials>) -> String {
+    let Some(specials) = specials else { return "None".to_owned() };
+    let one = |special: &Option<Special>| {
+        special.as_ref().map_or("None".to_owned(), |special| {
+            let operation = special
+                .operation
+                .map_or("None".to_owned(), |(place, overload)| format!("Some(({place}, {overload}))"));
+            format!(
+                "Some({RUNTIME}::SpecialDescriptor {{ r#type: {}, operation: {operation} }})",
+                idl_type(&special.r#type)
+            )
+        })
+    };
+    format!(
+        "Some({RUNTIME}::SpecialsDescriptor {{ getter: {}, setter: {}, deleter: {} }})",
+        one(&specials.getter),
+        one(&specials.setter),
+        one(&specials.deleter)
+    )
 }
 
 /// The tables of what is no interface: dictionaries, enumerations, callbacks; and every interface in one list.

@@ -6,10 +6,10 @@ use crate::{
     emit::{
         RUNTIME,
         data::Unions,
-        doc,
+        doc, quoted,
         rust_types::{argument_type, is_optional, return_type, rust_type},
     },
-    model::{Interface, Kind, Model, Overload, Stringifier, Type},
+    model::{Integer, Interface, Kind, Model, Overload, Special, Stringifier, Type},
     names,
 };
 
@@ -23,6 +23,8 @@ struct Method {
     /// The pattern of the member part, and the expressions that take the arguments.
     pattern: String,
     takes: Vec<&'static str>,
+    /// What the trait provides for those who do not write it.
+    provided: Option<String>,
 }
 
 /// The module of an interface, and its traits if it is native.
@@ -40,6 +42,8 @@ pub(crate) fn interface(out: &mut String, model: &Model, interface: &Interface, 
             || format!("{RUNTIME}::PlatformObject"),
             |parent| format!("{}Methods", trait_prefix(parent)),
         );
+        let reflects = interface.attributes.iter().any(|attribute| attribute.reflect.is_some());
+        let parent = if reflects { format!("{parent} + {RUNTIME}::Reflects") } else { parent };
         doc(out, "", &format!("The instance members of `{name}`."));
         _ = writeln!(out, "pub trait {name}Methods: {parent} {{");
         for method in &methods {
@@ -69,7 +73,7 @@ pub(crate) fn interface(out: &mut String, model: &Model, interface: &Interface, 
     _ = writeln!(out, "pub mod {} {{", names::snake(identifier));
     crate::emit::descriptors::interface(out, model, interface);
     if instance {
-        invoke(out, name, &methods, native_parent);
+        invoke(out, name, interface, &methods, native_parent);
     }
     if !statics.is_empty() {
         invoke_static(out, name, &statics);
@@ -99,8 +103,10 @@ fn signature(out: &mut String, method: &Method, receiver: &str) {
     }
     _ = writeln!(
         out,
-        "    fn {}({receiver}realm: &dyn {RUNTIME}::Realm{arguments}) -> Result<{}, {RUNTIME}::Exception>;",
-        method.name, method.returns
+        "    fn {}({receiver}realm: &dyn {RUNTIME}::Realm{arguments}) -> Result<{}, {RUNTIME}::Exception>{}",
+        method.name,
+        method.returns,
+        method.provided.as_ref().map_or(";".to_owned(), |body| format!(" {{ {body} }}"))
     );
 }
 
@@ -137,7 +143,7 @@ fn arguments(
 fn methods(model: &Model, interface: &Interface, is_static: bool, unions: &mut Unions) -> Vec<Method> {
     let mut methods = Vec::new();
     for (index, attribute) in interface.attributes.iter().enumerate() {
-        if attribute.is_static != is_static || attribute.event_handler {
+        if attribute.is_static != is_static || attribute.event_handler || attribute.reflect.is_some() {
             continue;
         }
         let name = names::snake(&attribute.name);
@@ -148,6 +154,7 @@ fn methods(model: &Model, interface: &Interface, is_static: bool, unions: &mut U
             pattern: format!("{RUNTIME}::MemberPart::Get({index})"),
             takes: Vec::new(),
             name: name.clone(),
+            provided: None,
         });
         if !attribute.readonly {
             methods.push(Method {
@@ -157,6 +164,7 @@ fn methods(model: &Model, interface: &Interface, is_static: bool, unions: &mut U
                 pattern: format!("{RUNTIME}::MemberPart::Set({index})"),
                 takes: vec!["take"],
                 name: format!("set_{}", name.trim_end_matches('_')),
+                provided: None,
             });
         }
     }
@@ -173,6 +181,7 @@ fn methods(model: &Model, interface: &Interface, is_static: bool, unions: &mut U
                 pattern: format!("{RUNTIME}::MemberPart::Call {{ operation: {index}, overload: {place} }}"),
                 takes,
                 name: overloaded(&operation.name, place),
+                provided: None,
             });
         }
     }
@@ -183,7 +192,7 @@ fn methods(model: &Model, interface: &Interface, is_static: bool, unions: &mut U
         } else {
             rust_type(model, &iterable.key, unions)
         };
-        if iterable.kind != "Async" {
+        if !["Async", "Values"].contains(&iterable.kind) {
             methods.push(Method {
                 doc: "The value pairs to iterate over, as they are now.".to_owned(),
                 arguments: Vec::new(),
@@ -191,8 +200,22 @@ fn methods(model: &Model, interface: &Interface, is_static: bool, unions: &mut U
                 pattern: format!("{RUNTIME}::MemberPart::Pairs"),
                 takes: Vec::new(),
                 name: "pairs".to_owned(),
+                provided: None,
             });
         }
+        if ["Maplike", "Setlike"].contains(&iterable.kind) {
+            let mut entries = Vec::new();
+            writable_entries(&mut entries, iterable.kind == "Maplike", &key, &value);
+            // NOTE: an operation of that name takes the place of what the declaration gives.
+            entries.retain(|method| {
+                let declared = method.name.rsplit_once('_').map(|(_, name)| name);
+                !interface.operations.iter().any(|operation| Some(operation.name.as_str()) == declared)
+            });
+            methods.extend(entries);
+        }
+    }
+    if !is_static {
+        special_methods(&mut methods, model, interface, unions);
     }
     if !is_static && matches!(interface.stringifier, Some(Stringifier::Behaviour)) {
         methods.push(Method {
@@ -202,13 +225,171 @@ fn methods(model: &Model, interface: &Interface, is_static: bool, unions: &mut U
             pattern: format!("{RUNTIME}::MemberPart::Stringify"),
             takes: Vec::new(),
             name: "stringify".to_owned(),
+            provided: None,
         });
     }
     methods
 }
 
+/// What a maplike or setlike that script may write needs beside its entries.
+fn writable_entries(methods: &mut Vec<Method>, is_map: bool, key: &str, value: &str) {
+    let mut method = |name: &str, part: &str, doc: &str, arguments: Vec<(&str, &str)>, returns: &str| {
+        methods.push(Method {
+            name: name.to_owned(),
+            doc: doc.to_owned(),
+            takes: vec!["take"; arguments.len()],
+            arguments: arguments
+                .into_iter()
+                .map(|(name, r#type)| (name.to_owned(), r#type.to_owned()))
+                .collect(),
+            returns: returns.to_owned(),
+            pattern: format!("{RUNTIME}::MemberPart::{part}"),
+            provided: None,
+        });
+    };
+    if is_map {
+        let arguments = vec![("key", key), ("value", value)];
+        method("map_set", "EntrySet", "Sets an entry, as `set` of `Map` does.", arguments, "()");
+        method(
+            "map_delete",
+            "EntryDelete",
+            "Removes an entry; whether there was one.",
+            vec![("key", key)],
+            "bool",
+        );
+        method("map_clear", "EntriesClear", "Removes every entry.", Vec::new(), "()");
+    } else {
+        method("set_add", "EntrySet", "Adds an entry, as `add` of `Set` does.", vec![("value", value)], "()");
+        method(
+            "set_delete",
+            "EntryDelete",
+            "Removes an entry; whether there was one.",
+            vec![("value", value)],
+            "bool",
+        );
+        method("set_clear", "EntriesClear", "Removes every entry.", Vec::new(), "()");
+    }
+}
+
+/// The methods behind special operations without a name, and the names of named properties.
+fn special_methods(methods: &mut Vec<Method>, model: &Model, interface: &Interface, unions: &mut Unions) {
+    for (specials, prefix, part, key, key_type) in [
+        (&interface.indexed, "indexed", "Indexed", "index", "u32".to_owned()),
+        (&interface.named, "named", "Named", "name", format!("{RUNTIME}::DomString")),
+    ] {
+        let Some(specials) = specials else { continue };
+        let unnamed = |special: &'_ Option<Special>| {
+            special
+                .as_ref()
+                .filter(|special| special.operation.is_none())
+                .map(|special| special.r#type.clone())
+        };
+        let mut method = |name: &str, suffix: &str, doc: &str, value: Option<String>, returns: String| {
+            let mut arguments = vec![(key.to_owned(), key_type.clone())];
+            arguments.extend(value.map(|value| ("value".to_owned(), value)));
+            methods.push(Method {
+                name: format!("{prefix}_{name}"),
+                doc: doc.to_owned(),
+                takes: vec!["take"; arguments.len()],
+                arguments,
+                returns,
+                pattern: format!("{RUNTIME}::MemberPart::{part}{suffix}"),
+                provided: None,
+            });
+        };
+        if let Some(r#type) = unnamed(&specials.getter) {
+            method("get", "Get", "Gets a property.", None, return_type(model, &r#type, unions));
+        }
+        if let Some(r#type) = unnamed(&specials.setter) {
+            method(
+                "set",
+                "Set",
+                "Sets a property.",
+                Some(rust_type(model, &r#type, unions)),
+                "()".to_owned(),
+            );
+        }
+        if let Some(r#type) = unnamed(&specials.deleter) {
+            method("delete", "Delete", "Deletes a property.", None, return_type(model, &r#type, unions));
+        }
+    }
+    if interface.named.is_some() {
+        methods.push(Method {
+            name: "supported_property_names".to_owned(),
+            doc: "The names of the named properties, in order.".to_owned(),
+            arguments: Vec::new(),
+            returns: format!("Vec<{RUNTIME}::DomString>"),
+            pattern: format!("{RUNTIME}::MemberPart::SupportedNames"),
+            takes: Vec::new(),
+            provided: None,
+        });
+        methods.push(Method {
+            name: "supports_property_name".to_owned(),
+            doc: "Whether a name is one of the named properties'.".to_owned(),
+            arguments: vec![("name".to_owned(), format!("{RUNTIME}::DomString"))],
+            returns: "bool".to_owned(),
+            pattern: format!("{RUNTIME}::MemberPart::SupportsName"),
+            takes: vec!["take"],
+            provided: Some("Ok(self.supported_property_names(realm)?.contains(&name))".to_owned()),
+        });
+    }
+}
+
+/// The arms of attributes that reflect content attributes.
+fn reflections(out: &mut String, interface: &Interface) {
+    for (index, attribute) in interface.attributes.iter().enumerate() {
+        let Some(reflect) = &attribute.reflect else { continue };
+        let nullable = matches!(attribute.r#type, Type::Nullable(_));
+        let inner = match &attribute.r#type {
+            Type::Nullable(inner) => inner,
+            other => other,
+        };
+        let default = reflect.default.as_deref();
+        let kind = match inner {
+            Type::Boolean => "Boolean".to_owned(),
+            Type::Integer(Integer::UnsignedLong, _) => {
+                format!("UnsignedLong {{ default: {} }}", default.unwrap_or("0.0"))
+            }
+            Type::Integer(..) => format!("Long {{ default: {} }}", default.unwrap_or("0.0")),
+            Type::Double | Type::UnrestrictedDouble => {
+                format!("Double {{ default: {} }}", default.unwrap_or("0.0"))
+            }
+            _ if reflect.url => "Url".to_owned(),
+            _ if !reflect.keywords.is_empty() => {
+                let keywords: Vec<String> = reflect.keywords.iter().map(|word| quoted(word)).collect();
+                let word = |word: &Option<String>| {
+                    word.as_ref().map_or("None".to_owned(), |word| format!("Some({})", quoted(word)))
+                };
+                format!(
+                    "Enumerated {{ keywords: &[{}], missing: {}, invalid: {}, nullable: {nullable} }}",
+                    keywords.join(", "),
+                    word(&reflect.missing),
+                    word(&reflect.invalid)
+                )
+            }
+            _ => format!("String {{ nullable: {nullable} }}"),
+        };
+        let reflection = format!(
+            "&{RUNTIME}::Reflection {{ attribute: {}, kind: {RUNTIME}::ReflectionKind::{kind} }}",
+            quoted(&reflect.attribute)
+        );
+        _ = writeln!(
+            out,
+            "            {RUNTIME}::MemberPart::Get({index}) => {RUNTIME}::reflected(&*this, realm, {reflection}),"
+        );
+        if !attribute.readonly {
+            _ = writeln!(
+                out,
+                "            {RUNTIME}::MemberPart::Set({index}) => {RUNTIME}::set_reflected(&*this, realm, {reflection}, args.take()?).map(|()| {RUNTIME}::Value::Undefined),"
+            );
+        }
+    }
+}
+
 fn methods_of_statics(model: &Model, interface: &Interface, unions: &mut Unions) -> Vec<Method> {
-    methods(model, interface, true, unions)
+    let mut methods = methods(model, interface, true, unions);
+    methods.extend(factories(model, interface, unions));
+    methods
 }
 
 fn constructors(model: &Model, interface: &Interface, unions: &mut Unions) -> Vec<Method> {
@@ -221,9 +402,30 @@ fn constructors(model: &Model, interface: &Interface, unions: &mut Unions) -> Ve
             returns: format!("{RUNTIME}::ObjectRef"),
             pattern: place.to_string(),
             takes,
+            provided: None,
         }
     };
     interface.constructors.iter().enumerate().map(constructor).collect()
+}
+
+/// <https://webidl.spec.whatwg.org/#LegacyFactoryFunction>
+fn factories(model: &Model, interface: &Interface, unions: &mut Unions) -> Vec<Method> {
+    let mut methods = Vec::new();
+    for (index, (name, overloads)) in interface.factories.iter().enumerate() {
+        for (place, overload) in overloads.iter().enumerate() {
+            let (arguments, takes) = arguments(model, overload, unions);
+            methods.push(Method {
+                name: overloaded(&format!("factory_{}", names::snake(name)), place),
+                doc: format!("Makes an object by `new {name}`."),
+                arguments,
+                returns: format!("{RUNTIME}::ObjectRef"),
+                pattern: format!("{RUNTIME}::MemberPart::Factory {{ factory: {index}, overload: {place} }}"),
+                takes,
+                provided: None,
+            });
+        }
+    }
+    methods
 }
 
 /// The arm that calls a method.
@@ -255,13 +457,13 @@ fn arm(out: &mut String, method: &Method, of: &str, receiver: &str) {
 }
 
 /// The line that readies the arguments, if any arm takes one.
-fn take_arguments(out: &mut String, methods: &[Method]) {
-    if methods.iter().any(|method| !method.takes.is_empty()) {
+fn take_arguments(out: &mut String, methods: &[Method], reflects: bool) {
+    if reflects || methods.iter().any(|method| !method.takes.is_empty()) {
         _ = writeln!(out, "        let mut args = {RUNTIME}::Arguments::new(args);");
     }
 }
 
-fn invoke(out: &mut String, name: &str, methods: &[Method], parent: Option<&str>) {
+fn invoke(out: &mut String, name: &str, interface: &Interface, methods: &[Method], parent: Option<&str>) {
     doc(out, "    ", "Runs an instance member.");
     doc(out, "    ", "\n    /// # Errors\n    /// What the member throws.");
     _ = writeln!(
@@ -284,12 +486,14 @@ fn invoke(out: &mut String, name: &str, methods: &[Method], parent: Option<&str>
         None => _ = writeln!(out, "            return Err({RUNTIME}::no_such_member(member.interface));"),
     }
     out.push_str("        }\n");
-    if methods.is_empty() {
+    let reflects = interface.attributes.iter().any(|attribute| attribute.reflect.is_some());
+    if methods.is_empty() && !reflects {
         _ = writeln!(out, "        Err({RUNTIME}::no_such_member(&DESCRIPTOR))\n    }}\n");
         return;
     }
-    take_arguments(out, methods);
+    take_arguments(out, methods, reflects);
     out.push_str("        match member.part {\n");
+    reflections(out, interface);
     for method in methods {
         arm(out, method, &format!("{name}Methods"), "&this, ");
     }
@@ -307,7 +511,7 @@ fn invoke_static(out: &mut String, name: &str, methods: &[Method]) {
         out,
         "    pub fn invoke_static<T: super::{name}Statics>(realm: &dyn {RUNTIME}::Realm, member: {RUNTIME}::MemberId, args: Vec<{RUNTIME}::Value>) -> Result<{RUNTIME}::Value, {RUNTIME}::Exception> {{"
     );
-    take_arguments(out, methods);
+    take_arguments(out, methods, false);
     out.push_str("        match member.part {\n");
     for method in methods {
         arm(out, method, &format!("{name}Statics"), "");
@@ -323,7 +527,7 @@ fn construct(out: &mut String, name: &str, constructors: &[Method]) {
         out,
         "    pub fn construct<T: super::{name}Statics>(realm: &dyn {RUNTIME}::Realm, constructor: usize, args: Vec<{RUNTIME}::Value>) -> Result<{RUNTIME}::ObjectRef, {RUNTIME}::Exception> {{"
     );
-    take_arguments(out, constructors);
+    take_arguments(out, constructors, false);
     out.push_str("        match constructor {\n");
     for method in constructors {
         arm(out, method, &format!("{name}Statics"), "");

@@ -108,6 +108,16 @@ pub struct InterfaceDescriptor {
     pub iterable: Option<IterableDescriptor>,
     /// What `toString` gives.
     pub stringifier: Option<Stringifier>,
+    /// `[LegacyFactoryFunction]`s.
+    pub factories: &'static [FactoryDescriptor],
+    /// The special operations for array indices. The supported ones are those below the attribute `length`.
+    pub indexed: Option<SpecialsDescriptor>,
+    /// The special operations for names.
+    pub named: Option<SpecialsDescriptor>,
+    /// `[LegacyOverrideBuiltIns]`.
+    pub override_built_ins: bool,
+    /// `[LegacyUnenumerableNamedProperties]`.
+    pub unenumerable_named: bool,
 }
 
 impl InterfaceDescriptor {
@@ -115,6 +125,39 @@ impl InterfaceDescriptor {
     pub fn inherits(&self, other: &InterfaceDescriptor) -> bool {
         ptr::eq(self, other) || self.parent.is_some_and(|parent| parent.inherits(other))
     }
+}
+
+/// A second constructor, with a name of its own, whose objects are the interface's.
+///
+/// <https://webidl.spec.whatwg.org/#LegacyFactoryFunction>
+#[derive(Debug)]
+pub struct FactoryDescriptor {
+    /// The identifier.
+    pub name: &'static str,
+    /// Its overloads.
+    pub overloads: &'static [Overload],
+}
+
+/// The special operations for indexed or for named properties.
+///
+/// <https://webidl.spec.whatwg.org/#dfn-special-operation>
+#[derive(Debug)]
+pub struct SpecialsDescriptor {
+    /// The getter.
+    pub getter: Option<SpecialDescriptor>,
+    /// The setter.
+    pub setter: Option<SpecialDescriptor>,
+    /// The deleter.
+    pub deleter: Option<SpecialDescriptor>,
+}
+
+/// A special operation.
+#[derive(Debug)]
+pub struct SpecialDescriptor {
+    /// What a getter gives, what a setter takes, what a deleter gives.
+    pub r#type: IdlType,
+    /// The operation and the overload that it is, where it has a name.
+    pub operation: Option<(usize, usize)>,
 }
 
 impl PartialEq for InterfaceDescriptor {
@@ -262,12 +305,16 @@ pub struct IterableDescriptor {
     pub key: IdlType,
     /// The value type.
     pub value: IdlType,
+    /// The arguments of an `async_iterable`.
+    pub arguments: &'static [ArgumentDescriptor],
 }
 
 /// Which declaration makes an interface iterable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IterableKind {
+    /// `iterable<V>`, which iterates over the indexed properties.
+    Values,
     /// `iterable<K, V>`.
     Pairs,
     /// `async_iterable`, which the self-hosted core implements.
@@ -276,6 +323,10 @@ pub enum IterableKind {
     ReadonlyMaplike,
     /// `readonly setlike<V>`.
     ReadonlySetlike,
+    /// `maplike<K, V>`.
+    Maplike,
+    /// `setlike<V>`.
+    Setlike,
 }
 
 /// <https://webidl.spec.whatwg.org/#dfn-stringifier>

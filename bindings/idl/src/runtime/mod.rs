@@ -11,6 +11,7 @@ mod held;
 mod object;
 mod promise;
 mod realm;
+mod reflect;
 mod string;
 mod types;
 mod value;
@@ -20,14 +21,15 @@ pub use convert::{Arguments, FromIdl, IntoIdl, no_such_member};
 pub use descriptor::{
     ArgumentDescriptor, AttributeDescriptor, CallbackDescriptor, Condition, ConstantDescriptor,
     ConstantValue, DefaultValue, DictionaryDescriptor, DictionaryMemberDescriptor, EnumerationDescriptor,
-    Exposure, ExposureSet, InterfaceDescriptor, InterfaceKind, IterableDescriptor, IterableKind,
-    OperationDescriptor, Overload, Stringifier,
+    Exposure, ExposureSet, FactoryDescriptor, InterfaceDescriptor, InterfaceKind, IterableDescriptor,
+    IterableKind, OperationDescriptor, Overload, SpecialDescriptor, SpecialsDescriptor, Stringifier,
 };
 pub use exception::{DOM_EXCEPTION_CODES, Exception, dom_exception_code};
 pub use held::{Held, ReleaseQueue};
 pub use object::{MemberId, MemberPart, ObjectRef, PlatformObject};
 pub use promise::{PromiseFuture, PromiseOf};
 pub use realm::{AgentHandle, Realm, RealmId, Resolver, Task, TaskSource};
+pub use reflect::{Reflection, ReflectionKind, Reflects, reflected, set_reflected};
 pub use string::{ByteString, DomString};
 pub use types::{BufferKind, BufferKinds, IdlType, IntegerConversion, IntegerType};
 pub use value::{Buffer, Dictionary, InRealm, Record, Value};

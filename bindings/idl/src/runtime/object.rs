@@ -73,4 +73,33 @@ pub enum MemberPart {
     Stringify,
     /// The value pairs to iterate over, as a sequence of two-item sequences.
     Pairs,
+    /// The unnamed getter of indexed properties: an index.
+    IndexedGet,
+    /// The unnamed setter of indexed properties: an index and a value.
+    IndexedSet,
+    /// The unnamed deleter of indexed properties: an index.
+    IndexedDelete,
+    /// The unnamed getter of named properties: a name.
+    NamedGet,
+    /// The unnamed setter of named properties: a name and a value.
+    NamedSet,
+    /// The unnamed deleter of named properties: a name.
+    NamedDelete,
+    /// The names of the named properties, as a sequence.
+    SupportedNames,
+    /// Whether a name is one of them.
+    SupportsName,
+    /// Sets an entry of a maplike (a key and a value) or adds one to a setlike (a value).
+    EntrySet,
+    /// Removes an entry of a maplike or setlike: a key.
+    EntryDelete,
+    /// Removes every entry of a maplike or setlike.
+    EntriesClear,
+    /// A `[LegacyFactoryFunction]`. It runs as a static member and gives the new object.
+    Factory {
+        /// Which of the interface's.
+        factory: usize,
+        /// Which of its overloads.
+        overload: usize,
+    },
 }

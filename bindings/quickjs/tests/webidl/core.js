@@ -59,6 +59,25 @@ core.interface("Chunks", {
     return PromisePrototypeThen(PromiseResolve(value), (value) => value + slots.count);
   },
 });
+core.interface("HostedNames", {
+  construct(slots) { slots.map = new Map(); },
+  "get length"(slots) { return slots.map.size; },
+  item(slots, index) { return [...slots.map.keys()][index]; },
+  namedGet(slots, name) { return slots.map.get(name) ?? null; },
+  namedSet(slots, name, value) { slots.map.set(name, value); },
+  namedDelete(slots, name) { return name !== "locked" && slots.map.delete(name); },
+  supportedNames(slots) { return [...slots.map.keys()]; },
+});
+core.interface("HostedRange", {
+  construct() {},
+  asyncIterate(slots, { count }) {
+    let index = 0;
+    return {
+      next: () => PromiseResolve(index < count ? { value: index++, done: false } : { value: undefined, done: true }),
+      return: () => PromiseResolve(undefined),
+    };
+  },
+});
 core.export("getEventHandler", (target, name) => MapPrototypeGet(native.slots(target).handlers, name) ?? null);
 core.export("setEventHandler", (target, name, value) => { MapPrototypeSet(native.slots(target).handlers, name, value); });
 core.export("fireEvent", (target, type, detail) => {

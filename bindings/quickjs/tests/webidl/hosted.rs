@@ -135,7 +135,7 @@ fn a_core_that_lacks_something_is_named() {
     assert!(lacking(&[]).contains("the core does not define"), "{}", lacking(&[]));
     let message = lacking(&[(
         "a.js",
-        "core.interface('Event', {}); core.interface('EventTarget', { construct() {} }); core.interface('DetailEvent', {}); core.interface('Chunks', {});",
+        "core.interface('Event', {}); core.interface('EventTarget', { construct() {} }); core.interface('DetailEvent', {}); core.interface('Chunks', {}); core.interface('HostedNames', {}); core.interface('HostedRange', {});",
     )]);
     assert!(message.contains("has no \""), "{message}");
     assert!(lacking(&[("a.js", "\n\nthrow new Error('broken core')")]).contains("broken core"));

@@ -166,3 +166,78 @@ namespace tools {
   readonly attribute long version;
   DOMString join(DOMString... parts);
 };
+
+[Exposed=*]
+interface Listing {
+  constructor(sequence<DOMString> items);
+  readonly attribute unsigned long length;
+  getter DOMString? item(unsigned long index);
+  iterable<DOMString?>;
+};
+[Exposed=*, LegacyUnenumerableNamedProperties]
+interface NamedListing : Listing {
+  constructor(sequence<DOMString> items);
+  getter DOMString? namedItem(DOMString name);
+};
+[Exposed=*]
+interface Writable {
+  constructor();
+  readonly attribute unsigned long length;
+  getter long item(unsigned long index);
+  setter undefined (unsigned long index, long value);
+};
+[Exposed=*, LegacyOverrideBuiltIns]
+interface Dataset {
+  constructor();
+  getter DOMString (DOMString name);
+  setter undefined (DOMString name, DOMString value);
+  deleter undefined (DOMString name);
+};
+[Exposed=*, LonghaulSelfHosted]
+interface HostedNames {
+  constructor();
+  readonly attribute unsigned long length;
+  getter DOMString item(unsigned long index);
+  getter DOMString? (DOMString name);
+  setter undefined (DOMString name, [LegacyNullToEmptyString] DOMString value);
+  deleter boolean (DOMString name);
+};
+[Exposed=*, LonghaulSelfHosted]
+interface HostedRange {
+  constructor();
+  async_iterable<long>(optional RangeOptions options = {});
+};
+dictionary RangeOptions { long count = 2; };
+
+[Exposed=Window, LegacyFactoryFunction=Picture(optional unsigned long width, optional unsigned long height)]
+interface PictureElement {
+  readonly attribute DOMString size;
+};
+[Exposed=*]
+interface Registry {
+  constructor();
+  maplike<DOMString, long>;
+};
+[Exposed=*]
+interface States {
+  constructor();
+  setlike<double>;
+  DOMString clear();
+};
+[Exposed=Window, LegacyNoInterfaceObject] interface Hidden { readonly attribute long x; };
+[Exposed=*, LegacyWindowAlias=OldAliased] interface Aliased { constructor(); };
+
+[Exposed=Window]
+interface Reflecting {
+  constructor();
+  [Reflect] attribute DOMString title;
+  [Reflect="data-x"] attribute DOMString? dataX;
+  [Reflect] attribute boolean hidden;
+  [ReflectURL] attribute USVString src;
+  [Reflect, ReflectEnum="lazy|eager", ReflectMissing="eager", ReflectInvalid="eager"] attribute DOMString loading;
+  [Reflect, ReflectEnum="anonymous|use-credentials", ReflectInvalid="anonymous"] attribute DOMString? crossOrigin;
+  [Reflect, ReflectDefault="20"] attribute unsigned long size;
+  [Reflect] attribute long start;
+  DOMString? getAttribute(DOMString name);
+  undefined setAttribute(DOMString name, DOMString value);
+};

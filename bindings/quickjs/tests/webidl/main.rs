@@ -6,6 +6,7 @@
 mod conversions;
 mod engine;
 mod hosted;
+mod legacy;
 mod promises;
 mod shapes;
 mod support;

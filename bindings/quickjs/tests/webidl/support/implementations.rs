@@ -16,7 +16,8 @@ use longhaul_idl::{
 use crate::*;
 
 pub fn bindings() -> Vec<InterfaceBinding> {
-    vec![
+    let mut all = super::legacy::bindings();
+    all.extend([
         doubling::binding::<Doubling>(),
         counter::binding::<Counter>(),
         event::binding(),
@@ -33,7 +34,8 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         lookup::binding::<Lookup>(),
         members::binding::<Members>(),
         tools::binding::<Tools>(),
-    ]
+    ]);
+    all
 }
 
 #[derive(Default)]

@@ -1,6 +1,7 @@
 //! An agent small enough for tests, and a realm in it.
 
 mod implementations;
+mod legacy;
 
 use std::{
     cell::RefCell,
