@@ -211,11 +211,15 @@ pub(crate) enum Type {
     Double,
     UnrestrictedDouble,
     BigInt,
-    DomString { null_to_empty: bool },
+    DomString {
+        null_to_empty: bool,
+    },
     ByteString,
     UsvString,
     Object,
     Symbol,
+    /// `WindowProxy`.
+    GlobalProxy,
     Interface(String),
     Dictionary(String),
     Enumeration(String),
@@ -226,8 +230,15 @@ pub(crate) enum Type {
     FrozenArray(Box<Type>),
     Record(Box<Type>, Box<Type>),
     Promise(Box<Type>),
-    Union { name: Option<String>, members: Vec<Type> },
-    Buffer { kinds: BTreeSet<&'static str>, shared: bool, resizable: bool },
+    Union {
+        name: Option<String>,
+        members: Vec<Type>,
+    },
+    Buffer {
+        kinds: BTreeSet<&'static str>,
+        shared: bool,
+        resizable: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

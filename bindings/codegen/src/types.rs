@@ -554,6 +554,10 @@ impl<'b, 'a> Resolver<'b, 'a> {
         if self.collected.callbacks.contains_key(name) {
             return Ok(Type::Callback(owned));
         }
+        // <https://html.spec.whatwg.org/#windowproxy>: a type of its own, which no IDL defines.
+        if name == "WindowProxy" {
+            return Ok(Type::GlobalProxy);
+        }
         Err(self.undefined(name))
     }
 }

@@ -17,6 +17,7 @@ use rquickjs::{
 
 use crate::{
     from_js::Converted,
+    global_proxy::proxied,
     objects::Receiver,
     realm::{RealmState, Scope},
     to_js::data,
@@ -47,6 +48,21 @@ pub(crate) fn run<'js>(
     let Some(scope) = Scope::enter(params.ctx(), realm) else {
         return Err(JsException::throw_type(params.ctx(), "the function's realm has ended"));
     };
+    let result = run_in(&scope, kind, params);
+    // What another realm called shows it as that realm does.
+    match &scope.caller {
+        Some(caller) if !matches!(kind, FunctionKind::Closure(_)) => {
+            let value = result?;
+            match Scope::enter(&scope.ctx, Rc::clone(caller)) {
+                Some(scope) => scope.shown_here(value),
+                None => Ok(value),
+            }
+        }
+        _ => result,
+    }
+}
+
+fn run_in<'js>(scope: &Scope<'js>, kind: &FunctionKind, params: &Params<'_, 'js>) -> Result<JsValue<'js>> {
     let args: Vec<JsValue<'js>> = (0..params.len()).filter_map(|index| params.arg(index)).collect();
     let this = params.this();
     match kind {
@@ -81,7 +97,7 @@ pub(crate) fn run<'js>(
             }
             scope.factory(interface, *index, *hosted, &this, &args)
         }
-        FunctionKind::Closure(run) => run(&scope, &this, &args),
+        FunctionKind::Closure(run) => run(scope, &this, &args),
     }
 }
 
@@ -109,6 +125,11 @@ impl<'js> Scope<'js> {
         interface: &'static InterfaceDescriptor,
         member: &str,
     ) -> Result<Receiver<'js>> {
+        if let Some(proxy) = proxied(this)
+            && !self.may_use(&proxy, member)
+        {
+            return Err(self.ctx.throw(self.security_error()?));
+        }
         let receiver = if this.is_undefined() || this.is_null() {
             Some(Receiver::Global(self.global_object(), Rc::clone(&self.state)))
         } else {

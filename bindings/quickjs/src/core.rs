@@ -21,6 +21,7 @@ pub(crate) const INTERNAL: &str = "longhaul:";
 
 const PRELUDE: &str = include_str!("prelude.js");
 const LEGACY_PLATFORM_OBJECT: &str = include_str!("legacy_platform_object.js");
+const GLOBAL_PROXY: &str = include_str!("global_proxy.js");
 
 impl<'js> Scope<'js> {
     /// Evaluates a script of ours.
@@ -35,11 +36,16 @@ impl<'js> Scope<'js> {
     pub(crate) fn load_core(&self, core: &SelfHostedCore) -> Result<Object<'js>> {
         let helpers = self.evaluate_internal(PRELUDE.to_owned(), "prelude")?;
         let helpers = helpers.into_object().ok_or(rquickjs::Error::Unknown)?;
-        let legacy = self.evaluate_internal(LEGACY_PLATFORM_OBJECT.to_owned(), "legacy platform objects")?;
-        let legacy = legacy.into_function().ok_or(rquickjs::Error::Unknown)?;
-        let legacy: Object<'js> = legacy.call((helpers.get::<_, Object<'js>>("primordials")?,))?;
-        for name in ["legacyHandler", "legacyProxy"] {
-            helpers.set(name, legacy.get::<_, JsValue<'js>>(name)?)?;
+        let primordials: Object<'js> = helpers.get("primordials")?;
+        for (name, source) in
+            [("legacy platform objects", LEGACY_PLATFORM_OBJECT), ("global proxies", GLOBAL_PROXY)]
+        {
+            let make = self.evaluate_internal(source.to_owned(), name)?.into_function();
+            let made: Object<'js> = make.ok_or(rquickjs::Error::Unknown)?.call((primordials.clone(),))?;
+            for entry in made.props::<String, JsValue<'js>>() {
+                let (name, helper) = entry?;
+                helpers.set(name, helper)?;
+            }
         }
         {
             let mut roots = self.state.roots.borrow_mut();
@@ -58,7 +64,6 @@ impl<'js> Scope<'js> {
             .ok_or(rquickjs::Error::Unknown)?;
         let object: Object<'js> = make.call((definitions.clone(), exports, null_object()?))?;
         let native = self.native()?;
-        let primordials: Object<'js> = helpers.get("primordials")?;
         for (name, source) in core.sources {
             let wrapped = format!("(function (core, primordials, native) {{ \"use strict\"; {source}\n}})");
             let run = self.evaluate_internal(wrapped, &format!("core/{name}"))?;

@@ -100,6 +100,8 @@ pub(crate) struct Shared {
     realms: RefCell<BTreeMap<RealmId, Rc<RealmState>>>,
     rejections: RefCell<Vec<(RealmId, Rejection)>>,
     handled: RefCell<Vec<(RealmId, Rejection)>>,
+    /// The engine's number for named properties objects; 0 before the first.
+    pub(crate) named_properties_class: Cell<u32>,
 }
 
 impl Shared {

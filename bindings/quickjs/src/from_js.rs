@@ -194,6 +194,8 @@ impl<'js> Scope<'js> {
             IdlType::Symbol if value.is_symbol() => Ok(Converted::Own(value)),
             IdlType::Symbol => Err(self.type_error(&format!("{what} is not a symbol"))),
             IdlType::Interface(interface) => self.to_interface(value, interface, what),
+            IdlType::GlobalProxy if self.is_global(&value) => Ok(Converted::Own(value)),
+            IdlType::GlobalProxy => Err(self.type_error(&format!("{what} is not a window"))),
             IdlType::Dictionary(dictionary) => self.to_dictionary(&value, dictionary, what),
             IdlType::Enumeration(enumeration) => self.to_enumeration(value, enumeration, what),
             IdlType::Callback(callback) => {

@@ -87,7 +87,8 @@ impl<'js> Scope<'js> {
                 .get::<_, Object<'js>>(PredefinedAtom::Object)?
                 .get(PredefinedAtom::Prototype)?,
         };
-        // FIXME: the named properties object of a global, between the two.
+        let parent_prototype =
+            self.named_properties_object(interface, &parent_prototype)?.unwrap_or(parent_prototype);
         let prototype = Object::new_proto(self.ctx.clone(), Some(&parent_prototype))?;
         self.remember(binding, prototype.clone(), definition.as_ref());
         self.class_string(&prototype, interface.name)?;

@@ -162,5 +162,10 @@
     });
   };
 
-  return { legacyHandler, legacyProxy: (target, handler) => new Proxy(target, handler) };
+  return {
+    // The value of a global's named property, in an array, if it has one.
+    namedProperty: (ops, global) => (key) => (visible(ops, global, global, key) ? [ops.getNamed(global, key)] : undefined),
+    namedPropertiesAdd: (object) => { WeakSetPrototypeAdd(namedPropertiesObjects, object); },
+    legacyHandler, legacyProxy: (target, handler) => new Proxy(target, handler),
+  };
 })

@@ -83,7 +83,7 @@ impl<'js> Scope<'js> {
     }
 
     /// The functions that the traps call, with the wrapper as their first argument.
-    fn special_operations(&self, interface: &'static InterfaceDescriptor) -> Result<Object<'js>> {
+    pub(crate) fn special_operations(&self, interface: &'static InterfaceDescriptor) -> Result<Object<'js>> {
         let ops: Object<'js> = self.helper("nullObject")?.call(())?;
         let flag = |name: &str, value: bool| ops.set(name, value);
         let is_indexed = nearest(interface, |found| found.indexed.is_some()).is_some();

@@ -11,9 +11,12 @@ mod call;
 mod core;
 mod engine;
 mod from_js;
+mod global_proxy;
 mod install;
 mod legacy_platform_object;
 mod modules;
+#[allow(unsafe_code, reason = "a class of the engine that its wrapper cannot make")]
+mod named_properties;
 mod numeric;
 mod objects;
 mod overload;

@@ -9,6 +9,7 @@ use longhaul_idl::{
 use rquickjs::{Ctx, Object, Persistent, Proxy, Result, Value as JsValue, class::Class, object::Property};
 
 use crate::{
+    global_proxy::proxied,
     legacy_platform_object::is_legacy,
     realm::{RealmState, Scope, address_of},
     wrapper::Wrapper,
@@ -181,13 +182,16 @@ impl<'js> Scope<'js> {
             return Some(Receiver::Wrapper(class));
         }
         if let Some(proxy) = object.as_proxy() {
+            if let Some(global) = proxied(value) {
+                let realm = self.current_realm(&global)?;
+                return Some(Receiver::Global(realm.global_in(&self.ctx)?, realm));
+            }
             return legacy_wrapper(proxy, object).map(Receiver::Wrapper);
         }
         let shared = self.state.shared.upgrade()?;
-        let realm = shared.realms().into_iter().find(|realm| {
-            let saved = realm.roots.borrow().global_object.clone();
-            saved.and_then(|saved| saved.restore(&self.ctx).ok()).is_some_and(|global| global == *object)
-        })?;
+        let is_its =
+            |realm: &Rc<RealmState>| realm.global_in(&self.ctx).is_some_and(|global| global == *object);
+        let realm = shared.realms().into_iter().find(is_its)?;
         Some(Receiver::Global(object.clone(), realm))
     }
 
@@ -285,6 +289,11 @@ impl<'js> Scope<'js> {
             current = interface.parent;
         }
         Ok(())
+    }
+
+    /// Whether a value is a global object, of whatever realm, or the proxy of one.
+    pub(crate) fn is_global(&self, value: &JsValue<'js>) -> bool {
+        proxied(value).is_some() || matches!(self.receiver(value), Some(Receiver::Global(..)))
     }
 
     /// Whether a value is a platform object of an interface.

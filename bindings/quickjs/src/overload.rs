@@ -50,6 +50,12 @@ impl<'js> Scope<'js> {
                     return Ok(Some(choice));
                 }
             }
+            // Global objects, which another origin's are too.
+            if self.is_global(value)
+                && let Some(choice) = found(&|of| matches!(of, IdlType::GlobalProxy))
+            {
+                return Ok(Some(choice));
+            }
             // Buffers and views.
             if let Some(buffer) = self.buffer_info(value)? {
                 let takes =

@@ -8,8 +8,8 @@ use std::{
 };
 
 use longhaul_idl::runtime::{
-    AgentHandle, Exposure, Held, Hook, InterfaceBinding, InterfaceDescriptor, ObjectRef, RealmId,
-    ReleaseQueue,
+    AgentHandle, Exposure, GlobalProxy, Held, Hook, InterfaceBinding, InterfaceDescriptor, ObjectRef,
+    RealmId, ReleaseQueue,
 };
 use rquickjs::{Context, Ctx, Function, Object, Persistent, Result, Value as JsValue};
 
@@ -57,6 +57,11 @@ pub(crate) struct Roots {
     pub(crate) unforgeable: HashMap<usize, Persistent<Object<'static>>>,
     /// The traps of legacy platform objects, by their interface.
     pub(crate) legacy_handlers: HashMap<usize, Persistent<Object<'static>>>,
+    /// What gives a global's named properties.
+    pub(crate) named_property: Option<Persistent<Function<'static>>>,
+    /// The proxies of other realms' globals, by the address of what they stand for.
+    pub(crate) global_proxies: HashMap<usize, (Arc<dyn GlobalProxy>, Persistent<Object<'static>>)>,
+    pub(crate) global_proxy_handler: Option<Persistent<Object<'static>>>,
     pub(crate) hosted_functions: Vec<Persistent<Function<'static>>>,
     pub(crate) held: HashMap<u64, Persistent<JsValue<'static>>>,
     pub(crate) resolvers: HashMap<u64, (Persistent<Function<'static>>, Persistent<Function<'static>>)>,
@@ -71,6 +76,12 @@ impl RealmState {
         number
     }
 
+    /// The global object, while the realm lives.
+    pub(crate) fn global_in<'js>(&self, ctx: &Ctx<'js>) -> Option<Object<'js>> {
+        let saved = self.roots.borrow().global_object.clone();
+        saved?.restore(ctx).ok()
+    }
+
     /// Lets go of everything. The realm's functions throw from now on.
     pub(crate) fn end(&self) -> Option<Context> {
         drop(std::mem::take(&mut *self.roots.borrow_mut()));
@@ -82,6 +93,8 @@ impl RealmState {
 pub(crate) struct Scope<'js> {
     pub(crate) ctx: Ctx<'js>,
     pub(crate) state: Rc<RealmState>,
+    /// The realm that called the running function, where it is another one.
+    pub(crate) caller: Option<Rc<RealmState>>,
 }
 
 impl<'js> Scope<'js> {
@@ -93,17 +106,18 @@ impl<'js> Scope<'js> {
     pub(crate) fn enter(caller: &Ctx<'js>, state: Rc<RealmState>) -> Option<Self> {
         let raw = state.context.borrow().as_ref()?.as_raw();
         if raw == caller.as_raw() {
-            return Some(Self { ctx: caller.clone(), state });
+            return Some(Self { ctx: caller.clone(), state, caller: None });
         }
         // SAFETY: both contexts belong to the runtime that `caller` shows to be locked for all of `'js`: a function holds a
         // `RealmState` of the runtime it lives in, and the state keeps its context until the realm ends.
         let ctx = unsafe { Ctx::from_raw(raw) };
-        Some(Self { ctx, state })
+        let caller = state.shared.upgrade().and_then(|shared| shared.realm_of(caller));
+        Some(Self { ctx, state, caller })
     }
 
     /// Enters a realm whose context is known to be entered.
     pub(crate) fn new(ctx: Ctx<'js>, state: Rc<RealmState>) -> Self {
-        Self { ctx, state }
+        Self { ctx, state, caller: None }
     }
 
     /// Lets go of dropped handles and of wrappers that are gone.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use longhaul_idl::runtime::{
-    AgentHandle, Exception, ExposureSet, Held, IdlType, InterfaceDescriptor, ObjectRef, PromiseFuture, Realm,
-    RealmId, Resolver, Value,
+    AgentHandle, Exception, ExposureSet, GlobalProxy, Held, IdlType, InterfaceDescriptor, ObjectRef,
+    PromiseFuture, Realm, RealmId, Resolver, Value,
 };
 use rquickjs::{Result, Value as JsValue, context::EvalOptions};
 
@@ -41,6 +41,14 @@ impl Realm for Scope<'_> {
 
     fn global(&self) -> ObjectRef {
         Arc::clone(&self.state.global)
+    }
+
+    fn caller(&self) -> RealmId {
+        self.caller.as_ref().map_or(self.state.id, |caller| caller.id)
+    }
+
+    fn global_proxy(&self, held: &Held) -> Option<Arc<dyn GlobalProxy>> {
+        crate::global_proxy::proxied(&self.kept(held)?)
     }
 
     fn exposure(&self) -> ExposureSet {

@@ -173,6 +173,7 @@ impl<'js> Scope<'js> {
                 self.settle(resolver, result);
                 Ok(promise)
             }
+            Value::GlobalProxy(proxy) => self.global_proxy(&proxy),
             Value::Held(held) => self.held_to_js(&held),
             Value::InRealm(make) => {
                 let made = make(self).map_err(|exception| self.throw(exception))?;

@@ -317,6 +317,7 @@ fn idl_type(r#type: &Type) -> String {
         Type::UsvString => "UsvString".to_owned(),
         Type::Object => "Object".to_owned(),
         Type::Symbol => "Symbol".to_owned(),
+        Type::GlobalProxy => "GlobalProxy".to_owned(),
         Type::Interface(name) => format!("Interface(&crate::{}::DESCRIPTOR)", names::snake(name)),
         Type::Dictionary(name) => format!("Dictionary(&crate::tables::{})", names::screaming(name)),
         Type::Enumeration(name) => format!("Enumeration(&crate::tables::{})", names::screaming(name)),

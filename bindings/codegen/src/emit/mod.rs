@@ -75,6 +75,7 @@ pub(crate) fn type_name(r#type: &Type) -> String {
         Type::UsvString => "UsvString".to_owned(),
         Type::Object => "Object".to_owned(),
         Type::Symbol => "Symbol".to_owned(),
+        Type::GlobalProxy => "WindowProxy".to_owned(),
         Type::Interface(name)
         | Type::Dictionary(name)
         | Type::Enumeration(name)

@@ -8,7 +8,7 @@ use crate::{
 /// The Rust type of a value.
 pub(crate) fn rust_type(model: &Model, r#type: &Type, unions: &mut Unions) -> String {
     match r#type {
-        Type::Any => format!("{RUNTIME}::Value"),
+        Type::Any | Type::GlobalProxy => format!("{RUNTIME}::Value"),
         Type::Undefined => "()".to_owned(),
         Type::Boolean => "bool".to_owned(),
         Type::Integer(integer, _) => match integer {

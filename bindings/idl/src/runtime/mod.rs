@@ -7,6 +7,7 @@ mod binding;
 mod convert;
 mod descriptor;
 mod exception;
+mod global_proxy;
 mod held;
 mod object;
 mod promise;
@@ -25,6 +26,7 @@ pub use descriptor::{
     IterableKind, OperationDescriptor, Overload, SpecialDescriptor, SpecialsDescriptor, Stringifier,
 };
 pub use exception::{DOM_EXCEPTION_CODES, Exception, dom_exception_code};
+pub use global_proxy::{CrossOriginProperty, GlobalProxy};
 pub use held::{Held, ReleaseQueue};
 pub use object::{MemberId, MemberPart, ObjectRef, PlatformObject};
 pub use promise::{PromiseFuture, PromiseOf};

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::{Exception, ExposureSet, Held, IdlType, InterfaceDescriptor, ObjectRef, PromiseFuture, Value};
+use super::{
+    Exception, ExposureSet, GlobalProxy, Held, IdlType, InterfaceDescriptor, ObjectRef, PromiseFuture, Value,
+};
 
 /// A realm of an agent. Numbers are never used twice in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +39,13 @@ pub trait Realm {
 
     /// The global object behind the façade.
     fn global(&self) -> ObjectRef;
+
+    /// The realm whose function called the running member: the incumbent one, as far as the engine can tell. This realm where
+    /// none did.
+    fn caller(&self) -> RealmId;
+
+    /// The browsing context a held value is the global object of: a proxy of another realm's, or nothing.
+    fn global_proxy(&self, held: &Held) -> Option<Arc<dyn GlobalProxy>>;
 
     /// Where this realm is exposed: the names of its global, as a set.
     fn exposure(&self) -> ExposureSet;

@@ -38,6 +38,9 @@ pub enum IdlType {
     Symbol,
     /// An interface type.
     Interface(&'static InterfaceDescriptor),
+    /// `WindowProxy`: a global object, this realm's or another's. For Rust it is a value: [`super::Value::GlobalProxy`] or the
+    /// global itself from it, [`super::Value::Held`] from script.
+    GlobalProxy,
     /// A dictionary type.
     Dictionary(&'static DictionaryDescriptor),
     /// An enumeration type.

@@ -1,10 +1,12 @@
 //! Values in between script and Rust: what is left of a JavaScript value after WebIDL's conversion.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{BufferKind, ByteString, DomString, Exception, Held, ObjectRef, PromiseFuture, Realm};
+use super::{
+    BufferKind, ByteString, DomString, Exception, GlobalProxy, Held, ObjectRef, PromiseFuture, Realm,
+};
 
 /// Work that only the realm's own thread can do, done when the value reaches script.
 pub type InRealm = Box<dyn FnOnce(&dyn Realm) -> Result<Value, Exception> + Send>;
@@ -45,6 +47,8 @@ pub enum Value {
     Promise(PromiseFuture),
     /// A promise that is settled already. Only from Rust to script.
     Settled(Result<Box<Value>, Exception>),
+    /// A global object as other realms see it. Only from Rust to script, which gives it back as [`Value::Held`].
+    GlobalProxy(Arc<dyn GlobalProxy>),
     /// A JavaScript value kept by its realm.
     Held(Held),
     /// Made in the realm when the value reaches script (parsing JSON, calling the core, …). Only from Rust to script.
@@ -83,6 +87,7 @@ impl Value {
             Self::Dictionary(_) => "dictionary",
             Self::Union(..) => "union",
             Self::Promise(_) | Self::Settled(_) => "promise",
+            Self::GlobalProxy(_) => "global proxy",
             Self::Held(_) => "script value",
             Self::InRealm(_) => "realm's work",
         }

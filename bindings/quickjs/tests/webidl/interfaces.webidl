@@ -36,7 +36,7 @@ interface Chunks {
   Promise<long> soon(long value);
 };
 
-[Global=Window, Exposed=Window]
+[Global=Window, Exposed=Window, LegacyUnenumerableNamedProperties]
 interface TestGlobal : EventTarget {
   [LegacyUnforgeable] readonly attribute TestGlobal window;
   [Replaceable] readonly attribute TestGlobal self;
@@ -165,6 +165,19 @@ interface Members {
 namespace tools {
   readonly attribute long version;
   DOMString join(DOMString... parts);
+};
+
+partial interface TestGlobal {
+  getter DOMString (DOMString name);
+  readonly attribute WindowProxy? other;
+  readonly attribute Place place;
+  unsigned long long calledBy();
+  boolean sameWindow((WindowProxy or DOMString) other);
+};
+[Exposed=Window]
+interface Place {
+  [LegacyUnforgeable] stringifier attribute USVString href;
+  [LegacyUnforgeable] undefined replace(USVString url);
 };
 
 [Exposed=*]

@@ -103,6 +103,25 @@ fn named_setters_and_deleters() {
 }
 
 #[test]
+fn the_globals_named_properties_object() {
+    let page = Page::new();
+    page.expect(&[
+        ("typeof frame1 + frame1", "stringnamed frame1"),
+        ("'frame1' in globalThis && !Object.hasOwn(globalThis, 'frame1')", "true"),
+        ("Object.prototype.toString.call(Object.getPrototypeOf(TestGlobal.prototype))", "[object TestGlobalProperties]"),
+        ("Object.getPrototypeOf(Object.getPrototypeOf(TestGlobal.prototype)) === EventTarget.prototype", "true"),
+        // An own or inherited property is in front of it.
+        ("typeof addEventListener + typeof greet + typeof frame", "functionfunctionundefined"),
+        ("(frame1 = 5, frame1 + Object.keys(globalThis).filter(key => key === 'frame1'))", "5frame1"),
+        ("[delete globalThis.frame1, frame1]", "true,named frame1"),
+        ("(() => { const o = Object.getPrototypeOf(TestGlobal.prototype); return [Reflect.defineProperty(o, 'x', { value: 1 }), Reflect.deleteProperty(o, 'frame1'), Object.keys(o)] })()", "false,false,"),
+        ("(() => { const d = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(TestGlobal.prototype), 'frame1'); return [d.value, d.writable, d.enumerable, d.configurable] })()", "named frame1,true,false,true"),
+        ("typeof nowhere", "undefined"),
+        ("(() => { try { return nowhere } catch (e) { return e.name } })()", "ReferenceError"),
+    ]);
+}
+
+#[test]
 fn async_iterables_with_arguments() {
     let page = Page::new();
     page.run("globalThis.collect = async (i) => { const all = []; for await (const x of i) all.push(x); return all; };");

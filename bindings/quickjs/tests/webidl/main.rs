@@ -5,6 +5,7 @@
 
 mod conversions;
 mod engine;
+mod globals;
 mod hosted;
 mod legacy;
 mod promises;

@@ -8,8 +8,8 @@ use std::sync::{
 use longhaul_idl::{
     platform_object,
     runtime::{
-        Buffer, ByteString, DomString, Exception, Held, InterfaceBinding, ObjectRef, PromiseOf, Realm,
-        Record, Value,
+        Buffer, ByteString, DomString, Exception, GlobalProxy, Held, InterfaceBinding, ObjectRef, PromiseOf,
+        Realm, Record, Value,
     },
 };
 
@@ -25,6 +25,7 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         event_target::binding(),
         chunks::binding(),
         test_global::binding(),
+        place::binding(),
         worker_only::binding(),
         secure_only::binding(),
         bare::binding(),
@@ -41,6 +42,8 @@ pub fn bindings() -> Vec<InterfaceBinding> {
 #[derive(Default)]
 pub struct TestGlobal {
     counter: OnceLock<Arc<Counter>>,
+    place: OnceLock<Arc<Place>>,
+    pub other: Mutex<Option<Arc<dyn GlobalProxy>>>,
     adopted: Mutex<Option<Value>>,
 }
 
@@ -91,6 +94,54 @@ impl TestGlobalMethods for TestGlobal {
     }
     fn secret(self: &Arc<Self>, _: &dyn Realm) -> Result<DomString, Exception> {
         Ok("secret".into())
+    }
+    fn named_get(self: &Arc<Self>, _: &dyn Realm, name: DomString) -> Result<DomString, Exception> {
+        Ok(format!("named {name}").into())
+    }
+    fn supported_property_names(self: &Arc<Self>, _: &dyn Realm) -> Result<Vec<DomString>, Exception> {
+        Ok(vec!["frame1".into(), "greet".into(), "addEventListener".into()])
+    }
+    fn other(self: &Arc<Self>, _: &dyn Realm) -> Result<Option<Value>, Exception> {
+        Ok(self.other.lock().unwrap().clone().map(Value::GlobalProxy))
+    }
+    fn place(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
+        Ok(self.place.get_or_init(Arc::default).clone())
+    }
+    fn called_by(self: &Arc<Self>, realm: &dyn Realm) -> Result<u64, Exception> {
+        Ok(realm.caller().0)
+    }
+    fn same_window(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        other: WindowProxyOrDomString,
+    ) -> Result<bool, Exception> {
+        let known = self.other.lock().unwrap().clone();
+        Ok(match other {
+            WindowProxyOrDomString::WindowProxy(Value::Held(held)) => {
+                realm.global_proxy(&held).zip(known).is_some_and(|(given, known)| Arc::ptr_eq(&given, &known))
+            }
+            _ => false,
+        })
+    }
+}
+
+/// What a location is to a global.
+#[derive(Default)]
+pub struct Place(Mutex<String>);
+
+platform_object!(Place => place);
+
+impl PlaceMethods for Place {
+    fn href(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+    fn set_href(self: &Arc<Self>, _: &dyn Realm, value: String) -> Result<(), Exception> {
+        *self.0.lock().unwrap() = value;
+        Ok(())
+    }
+    fn replace(self: &Arc<Self>, _: &dyn Realm, url: String) -> Result<(), Exception> {
+        *self.0.lock().unwrap() = format!("replaced {url}");
+        Ok(())
     }
 }
 
