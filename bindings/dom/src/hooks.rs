@@ -10,6 +10,10 @@ use crate::html::delay;
 /// Name and function.
 pub(crate) static HOOKS: &[(&str, Hook)] = &[
     ("aborted", aborted),
+    ("answerFetch", |realm, args| {
+        let [event, answer] = arguments(args)?;
+        crate::service_worker::answer_fetch(realm, number(&event)? as u64, answer)
+    }),
     ("cancelTimer", cancel_timer),
     ("consoleMessage", console_message),
     ("now", now),

@@ -29,7 +29,7 @@ pub use html::{
     ConsoleSink, GlobalOptions, ServiceWorkerGlobal, TimerHost, WindowGlobal, fire_dom_content_loaded,
     fire_load,
 };
-pub use service_worker::dispatch_functional_event;
+pub use service_worker::{dispatch_functional_event, handles_fetch};
 
 use longhaul_idl::runtime::{Exception, InterfaceBinding, ObjectRef, Realm, SelfHostedCore, Value};
 
@@ -80,8 +80,12 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         idl::service_worker_container::binding(),
         idl::service_worker_global_scope::binding(),
         idl::clients::binding(),
+        idl::client::binding(),
+        idl::window_client::binding(),
+        idl::navigation_preload_manager::binding(),
         idl::extendable_event::binding(),
         idl::install_event::binding(),
+        idl::fetch_event::binding(),
         idl::cache::binding(),
         idl::cache_storage::binding(),
         // Background Fetch
@@ -105,6 +109,7 @@ pub fn core() -> SelfHostedCore {
             ("timers.js", include_str!("core/timers.js")),
             ("abort.js", include_str!("core/abort.js")),
             ("extendable_event.js", include_str!("core/extendable_event.js")),
+            ("fetch_event.js", include_str!("core/fetch_event.js")),
             ("background_fetch_event.js", include_str!("core/background_fetch_event.js")),
             ("console.js", include_str!("core/console.js")),
         ],

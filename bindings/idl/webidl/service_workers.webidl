@@ -25,7 +25,7 @@ interface ServiceWorkerRegistration : EventTarget {
   readonly attribute ServiceWorker? installing;
   readonly attribute ServiceWorker? waiting;
   readonly attribute ServiceWorker? active;
-  // FIXME: not yet: [SameObject] readonly attribute NavigationPreloadManager navigationPreload;
+  [SameObject] readonly attribute NavigationPreloadManager navigationPreload;
 
   readonly attribute USVString scope;
   readonly attribute ServiceWorkerUpdateViaCache updateViaCache;
@@ -84,21 +84,69 @@ interface ServiceWorkerGlobalScope : WorkerGlobalScope {
 
   attribute EventHandler oninstall;
   attribute EventHandler onactivate;
-  // FIXME: not yet: attribute EventHandler onfetch;
+  attribute EventHandler onfetch;
 
   // FIXME: not yet: attribute EventHandler onmessage;
   // FIXME: not yet: attribute EventHandler onmessageerror;
 };
 
-// FIXME: not yet: interface Client
-// FIXME: not yet: interface WindowClient : Client
+[SecureContext, Exposed=(Window,Worker)]
+interface NavigationPreloadManager {
+  Promise<undefined> enable();
+  Promise<undefined> disable();
+  Promise<undefined> setHeaderValue(ByteString value);
+  Promise<NavigationPreloadState> getState();
+};
+
+dictionary NavigationPreloadState {
+  boolean enabled = false;
+  ByteString headerValue;
+};
+
+[Exposed=ServiceWorker]
+interface Client {
+  readonly attribute USVString url;
+  readonly attribute FrameType frameType;
+  readonly attribute DOMString id;
+  readonly attribute ClientType type;
+  // FIXME: not yet: undefined postMessage(any message, sequence<object> transfer);
+  // FIXME: not yet: undefined postMessage(any message, optional StructuredSerializeOptions options = {});
+};
+
+[Exposed=ServiceWorker]
+interface WindowClient : Client {
+  readonly attribute DocumentVisibilityState visibilityState;
+  readonly attribute boolean focused;
+  [SameObject] readonly attribute FrozenArray<USVString> ancestorOrigins;
+  [NewObject] Promise<WindowClient> focus();
+  [NewObject] Promise<WindowClient?> navigate(USVString url);
+};
+
+enum FrameType {
+  "auxiliary",
+  "top-level",
+  "nested",
+  "none"
+};
 
 [Exposed=ServiceWorker]
 interface Clients {
-  // FIXME: not yet: [NewObject] Promise<(Client or undefined)> get(DOMString id);
-  // FIXME: not yet: [NewObject] Promise<FrozenArray<Client>> matchAll(optional ClientQueryOptions options = {});
-  // FIXME: not yet: [NewObject] Promise<WindowClient?> openWindow(USVString url);
+  [NewObject] Promise<(Client or undefined)> get(DOMString id);
+  [NewObject] Promise<FrozenArray<Client>> matchAll(optional ClientQueryOptions options = {});
+  [NewObject] Promise<WindowClient?> openWindow(USVString url);
   [NewObject] Promise<undefined> claim();
+};
+
+dictionary ClientQueryOptions {
+  boolean includeUncontrolled = false;
+  ClientType type = "window";
+};
+
+enum ClientType {
+  "window",
+  "worker",
+  "sharedworker",
+  "all"
 };
 
 [Exposed=ServiceWorker, LonghaulSelfHosted]
@@ -116,9 +164,29 @@ interface InstallEvent : ExtendableEvent {
   // FIXME: not yet: Promise<undefined> addRoutes((RouterRule or sequence<RouterRule>) rules);
 };
 
-// FIXME: not yet: interface FetchEvent : ExtendableEvent
+[Exposed=ServiceWorker, LonghaulSelfHosted]
+interface FetchEvent : ExtendableEvent {
+  constructor(DOMString type, FetchEventInit eventInitDict);
+  [SameObject] readonly attribute Request request;
+  readonly attribute Promise<any> preloadResponse;
+  readonly attribute DOMString clientId;
+  readonly attribute DOMString resultingClientId;
+  readonly attribute DOMString replacesClientId;
+  readonly attribute Promise<undefined> handled;
+
+  undefined respondWith(Promise<Response> r);
+};
+
+dictionary FetchEventInit : ExtendableEventInit {
+  required Request request;
+  Promise<any> preloadResponse;
+  DOMString clientId = "";
+  DOMString resultingClientId = "";
+  DOMString replacesClientId = "";
+  Promise<undefined> handled;
+};
+
 // FIXME: not yet: interface ExtendableMessageEvent : ExtendableEvent
-// FIXME: not yet: interface NavigationPreloadManager
 
 partial interface mixin WindowOrWorkerGlobalScope {
   [SecureContext, SameObject] readonly attribute CacheStorage caches;

@@ -18,6 +18,7 @@ use crate::cookie_store::Cookies;
 use crate::permissions::Permissions;
 use crate::record_fetcher::FetchLayer;
 use crate::script_loader::FetchLoader;
+use crate::service_worker_hook::ServiceWorkerHook;
 use crate::user_agent::{Inner, UserAgent};
 use crate::wire::Wire;
 use crate::worker_host::{NoAgents, Workers};
@@ -170,11 +171,13 @@ impl Builder {
         let online = watch::Sender::new(!self.offline);
         let started = watch::Sender::new(false);
 
+        let hook = Arc::new(ServiceWorkerHook::default());
         let services = {
             let clock = self.clock.clone();
             let cookies = CookieJar::open(&profile, self.clock.clone())?;
             let mut services = Services::new(Arc::new(Wire::new(network, &self.clock, online.subscribe())))
                 .with_cookies(Arc::new(Cookies(cookies)))
+                .with_service_workers(hook.clone())
                 .with_clock(Arc::new(move || clock.monotonic()));
             if let Some(value) = &self.user_agent {
                 services = services.with_user_agent(value);
@@ -194,6 +197,7 @@ impl Builder {
             self.service_worker,
         )
         .await?;
+        hook.attach(&service_workers);
         let background_fetch = BackgroundFetches::open(Dependencies {
             profile: profile.clone(),
             clock: self.clock.clone(),

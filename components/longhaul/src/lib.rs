@@ -30,6 +30,7 @@ mod cookie_store;
 mod permissions;
 mod record_fetcher;
 mod script_loader;
+mod service_worker_hook;
 mod user_agent;
 mod wire;
 mod worker_host;

@@ -3,8 +3,8 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use longhaul_fetch::{
-    CacheMode, CredentialsMode, Destination, FetchOptions, HeaderList, Mode, PolicyContainer, RedirectMode,
-    Request, RequestOrigin, ServiceWorkersMode, Services,
+    CacheMode, CredentialsMode, Destination, FetchController, FetchOptions, HeaderList, Mode,
+    PolicyContainer, RedirectMode, Request, RequestOrigin, Response, ServiceWorkersMode, Services,
 };
 use longhaul_service_worker::{
     LoadError, LoadedScript, MAX_SCRIPT_BYTES, ScriptCache, ScriptKind, ScriptLoader, ScriptRequest,
@@ -15,6 +15,10 @@ use longhaul_service_worker::{
 pub(crate) struct FetchLoader(pub(crate) Services);
 
 impl ScriptLoader for FetchLoader {
+    fn fetch_preload(&self, request: Request, controller: FetchController) -> BoxFuture<'static, Response> {
+        longhaul_fetch::fetch(&self.0, request, FetchOptions { controller, ..FetchOptions::default() })
+    }
+
     fn load(&self, script: ScriptRequest) -> BoxFuture<'static, Result<LoadedScript, LoadError>> {
         let url = script.url.clone();
         let fetching = longhaul_fetch::fetch(&self.0, request(script), FetchOptions::default());

@@ -70,6 +70,10 @@ impl WorkerAgent for Tellers {
         futures::future::ready(DispatchOutcome::Delivered).boxed()
     }
 
+    fn handles_fetch(&self) -> bool {
+        false
+    }
+
     fn terminate(&self) {}
 
     fn alive(&self) -> bool {

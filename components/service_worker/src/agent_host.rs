@@ -33,6 +33,9 @@ pub trait WorkerAgent: Send + Sync + 'static {
     /// in the outcome; it does not end the event.
     fn dispatch(&self, event: FunctionalEvent) -> BoxFuture<'static, DispatchOutcome>;
 
+    /// Whether the script, once evaluated, listened to `fetch`. A worker that did not is not asked for responses.
+    fn handles_fetch(&self) -> bool;
+
     /// Ends the agent at once, a running script included. Dispatches in flight give [`DispatchOutcome::Crashed`].
     fn terminate(&self);
 

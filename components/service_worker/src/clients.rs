@@ -1,46 +1,156 @@
 //! Service worker clients: who they are, and which worker controls them.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::channel::mpsc;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use longhaul_fetch::EnvironmentSettings;
+use url::Url;
 
+use crate::messages::ClientMessages;
 use crate::register::RegisterError;
-use crate::service_worker::{Worker, WorkerHandle, WorkerId};
-use crate::service_worker_registration::Registration;
+use crate::service_worker::{Worker, WorkerHandle, WorkerId, WorkerState};
+use crate::service_worker_registration::{Registration, Slot};
 use crate::service_workers::{Inner, ServiceWorkers, State};
+
+/// What sort of client one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientKind {
+    /// A document in a window or frame.
+    Window(FrameType),
+    /// A dedicated worker.
+    DedicatedWorker,
+    /// A shared worker.
+    SharedWorker,
+}
+
+/// <https://w3c.github.io/ServiceWorker/#enumdef-frametype>, of a window
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrameType {
+    /// A window that another opened.
+    Auxiliary,
+    /// A window.
+    TopLevel,
+    /// A frame in a document.
+    Nested,
+}
+
+/// What is asked of whoever has a window client's browsing context.
+pub trait WindowHost: Send + Sync + 'static {
+    /// Whether the user could see the document.
+    fn is_visible(&self) -> bool;
+
+    /// The origins of the documents around it, the nearest first.
+    fn ancestor_origins(&self) -> Vec<String>;
+
+    /// Navigates the browsing context, and gives the id of the client that is there afterwards; nothing, if that one is of
+    /// another origin.
+    fn navigate(&self, url: Url) -> BoxFuture<'static, Result<Option<String>, String>>;
+}
+
+/// A client as it is at the moment.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ClientSnapshot {
+    /// Its environment's id.
+    pub id: String,
+    /// Its creation URL.
+    pub url: Url,
+    /// What it is.
+    pub kind: ClientKind,
+    /// Whether the user could see it.
+    pub is_visible: bool,
+    /// Whether it has the focus.
+    pub is_focused: bool,
+    /// The origins around it.
+    pub ancestor_origins: Vec<String>,
+    /// Who navigates it, if anybody does.
+    pub host: Option<Arc<dyn WindowHost>>,
+}
+
+/// The clients, and those to be.
+#[derive(Default)]
+pub(crate) struct Clients {
+    map: HashMap<String, Client>,
+    /// What Handle Fetch found for clients whose response is on its way.
+    reserved: VecDeque<(String, Option<Arc<Registration>>)>,
+    /// Orders clients by their creation.
+    created: u64,
+    /// Orders windows by when they had the focus.
+    focused: u64,
+}
+
+/// More navigations than these are not under way at a time; the oldest of more are matched once more by their URL.
+const MOST_RESERVED: usize = 1024;
 
 /// <https://w3c.github.io/ServiceWorker/#dfn-service-worker-client>
 pub(crate) struct Client {
     environment: Arc<EnvironmentSettings>,
+    kind: ClientKind,
+    host: Option<Arc<dyn WindowHost>>,
+    created: u64,
+    /// When it had the focus last; 0 for never.
+    focused: u64,
     controller: Option<Controller>,
     observers: Vec<mpsc::UnboundedSender<Option<WorkerHandle>>>,
+    pub(crate) messages: ClientMessages,
 }
 
 /// A client's active service worker, with its registration.
+#[derive(Clone)]
 struct Controller {
     registration: Arc<Registration>,
     worker: Arc<Worker>,
 }
 
 impl ServiceWorkers {
-    /// Adds a page or worker. It is controlled by the active worker of the registration that its URL matches.
+    /// Adds a top-level page, or a dedicated worker.
     pub fn register_client(&self, environment: Arc<EnvironmentSettings>) -> Option<WorkerHandle> {
+        let kind = match environment.is_window {
+            true => ClientKind::Window(FrameType::TopLevel),
+            false => ClientKind::DedicatedWorker,
+        };
+        self.register_client_as(environment, kind, None)
+    }
+
+    /// Adds a page or worker. It is controlled by the worker that its own fetch went to; one that was not fetched, by the
+    /// active worker of the registration that its URL matches.
+    pub fn register_client_as(
+        &self,
+        environment: Arc<EnvironmentSettings>,
+        kind: ClientKind,
+        host: Option<Arc<dyn WindowHost>>,
+    ) -> Option<WorkerHandle> {
         let mut state = self.inner.state();
         let controller = state.controller_for(&environment);
-        let worker = controller.as_ref().map(|controller| controller.worker.handle());
-        let id = environment.id.clone();
-        state.clients.insert(id, Client { environment, controller, observers: Vec::new() });
-        worker
+        state.add_client(environment, kind, host, controller)
+    }
+
+    /// Adds a page or worker that was not fetched over HTTP (`about:blank`, `about:srcdoc`, `blob:`): it is controlled by what
+    /// controls its creator, if they are of one origin.
+    pub fn register_inheriting_client(
+        &self,
+        environment: Arc<EnvironmentSettings>,
+        kind: ClientKind,
+        host: Option<Arc<dyn WindowHost>>,
+        creator_id: &str,
+    ) -> Option<WorkerHandle> {
+        let mut state = self.inner.state();
+        let controller = state.client(creator_id).and_then(|creator| {
+            let inherits = creator.environment.origin == environment.origin && environment.origin.is_tuple();
+            creator.controller.clone().filter(|_| inherits)
+        });
+        state.add_client(environment, kind, host, controller)
     }
 
     /// Removes a page or worker that is gone.
     ///
     /// <https://w3c.github.io/ServiceWorker/#on-client-unload>
     pub fn unregister_client(&self, client_id: &str) {
-        let removed = self.inner.state().clients.remove(client_id);
+        let removed = self.inner.state().clients.map.remove(client_id);
         if let Some(controller) = removed.and_then(|client| client.controller) {
             self.inner.after_unload(&controller.registration);
         }
@@ -49,13 +159,13 @@ impl ServiceWorkers {
     /// The worker that controls a client.
     pub fn controller(&self, client_id: &str) -> Option<WorkerHandle> {
         let state = self.inner.state();
-        Some(state.clients.get(client_id)?.controller.as_ref()?.worker.handle())
+        Some(state.client(client_id)?.controller.as_ref()?.worker.handle())
     }
 
     /// The client's controllers from now on, each a reason to fire `controllerchange`. Ends with the client.
     pub fn observe_controller(&self, client_id: &str) -> BoxStream<'static, Option<WorkerHandle>> {
         let (sender, receiver) = mpsc::unbounded();
-        if let Some(client) = self.inner.state().clients.get_mut(client_id) {
+        if let Some(client) = self.inner.state().client_mut(client_id) {
             client.observers.push(sender);
         }
         receiver.boxed()
@@ -69,6 +179,63 @@ impl ServiceWorkers {
         match found {
             Some((registration, worker)) => self.inner.claim(&registration, &worker),
             None => Err(RegisterError::NoWorker(worker.to_string())),
+        }
+    }
+
+    /// A client of a storage key.
+    ///
+    /// <https://w3c.github.io/ServiceWorker/#clients-get>
+    pub fn client(&self, storage_key: &str, client_id: &str) -> Option<ClientSnapshot> {
+        let (client, is_focused) = {
+            let state = self.inner.state();
+            let client = state.client(client_id).filter(|it| it.environment.storage_key == storage_key)?;
+            (client.parts(), state.is_focused(client))
+        };
+        Some(client.snapshot(is_focused))
+    }
+
+    /// The secure clients of a storage key, only those that `controlled_by` controls if it is given: windows first, those that
+    /// had the focus before the others and the last of these first; otherwise the oldest first.
+    ///
+    /// <https://w3c.github.io/ServiceWorker/#clients-matchall>
+    pub fn match_clients(&self, storage_key: &str, controlled_by: Option<WorkerId>) -> Vec<ClientSnapshot> {
+        let parts: Vec<(ClientParts, bool)> = {
+            let state = self.inner.state();
+            let mut matched: Vec<&Client> = state
+                .clients
+                .map
+                .values()
+                .filter(|client| {
+                    client.environment.storage_key == storage_key
+                        && client.environment.secure_context
+                        && controlled_by.is_none_or(|worker| {
+                            client
+                                .controller
+                                .as_ref()
+                                .is_some_and(|controller| controller.worker.id == worker)
+                        })
+                })
+                .collect();
+            matched.sort_by_key(|client| {
+                (
+                    !matches!(client.kind, ClientKind::Window(_)),
+                    std::cmp::Reverse(client.focused),
+                    client.created,
+                )
+            });
+            matched.into_iter().map(|client| (client.parts(), state.is_focused(client))).collect()
+        };
+        // NOTE: the hosts are asked outside of the lock.
+        parts.into_iter().map(|(parts, is_focused)| parts.snapshot(is_focused)).collect()
+    }
+
+    /// Tells that a window has the focus now.
+    pub fn set_focused_client(&self, client_id: &str) {
+        let mut state = self.inner.state();
+        state.clients.focused += 1;
+        let focused = state.clients.focused;
+        if let Some(client) = state.client_mut(client_id) {
+            client.focused = focused;
         }
     }
 }
@@ -102,25 +269,82 @@ impl Inner {
 }
 
 impl State {
+    pub(crate) fn client(&self, id: &str) -> Option<&Client> {
+        self.clients.map.get(id)
+    }
+
+    pub(crate) fn client_mut(&mut self, id: &str) -> Option<&mut Client> {
+        self.clients.map.get_mut(id)
+    }
+
+    /// The registration whose worker controls a client.
+    pub(crate) fn controller_of(&self, id: &str) -> Option<Arc<Registration>> {
+        Some(self.client(id)?.controller.as_ref()?.registration.clone())
+    }
+
+    /// Remembers what is to control a client once it is there.
+    pub(crate) fn reserve_controller(&mut self, id: &str, registration: Option<&Arc<Registration>>) {
+        let reserved = &mut self.clients.reserved;
+        reserved.retain(|(known, _)| known != id);
+        if reserved.len() == MOST_RESERVED {
+            reserved.pop_front();
+        }
+        reserved.push_back((id.to_owned(), registration.cloned()));
+    }
+
     /// Whether a client uses the registration.
     pub(crate) fn is_used(&self, registration: &Arc<Registration>) -> bool {
-        self.clients.values().any(|client| client.uses(registration))
+        self.clients.map.values().any(|client| client.uses(registration))
     }
 
     /// Steps 8-9 of Activate: the clients of the registration follow it to its new worker.
     pub(crate) fn hand_over_clients(&mut self, registration: &Arc<Registration>, worker: &Arc<Worker>) {
-        for client in self.clients.values_mut().filter(|client| client.uses(registration)) {
+        for client in self.clients.map.values_mut().filter(|client| client.uses(registration)) {
             client.set_controller(registration.clone(), worker.clone());
         }
     }
 
-    fn controller_for(&self, environment: &EnvironmentSettings) -> Option<Controller> {
+    fn add_client(
+        &mut self,
+        environment: Arc<EnvironmentSettings>,
+        kind: ClientKind,
+        host: Option<Arc<dyn WindowHost>>,
+        controller: Option<Controller>,
+    ) -> Option<WorkerHandle> {
+        let worker = controller.as_ref().map(|controller| controller.worker.handle());
+        self.clients.created += 1;
+        let client = Client {
+            created: self.clients.created,
+            focused: 0,
+            kind,
+            host,
+            controller,
+            observers: Vec::new(),
+            messages: ClientMessages::default(),
+            environment: environment.clone(),
+        };
+        self.clients.map.insert(environment.id.clone(), client);
+        worker
+    }
+
+    fn controller_for(&mut self, environment: &EnvironmentSettings) -> Option<Controller> {
+        let reserved = &mut self.clients.reserved;
+        let place = reserved.iter().position(|(known, _)| *known == environment.id);
+        let reserved = place.and_then(|place| reserved.remove(place));
         if !environment.secure_context {
             return None;
         }
-        let registration = self.match_registration(&environment.storage_key, &environment.creation_url)?;
-        let worker = registration.slots().active.clone()?;
-        Some(Controller { registration, worker })
+        let registration = match reserved {
+            Some((_, registration)) => registration?,
+            None => self.match_registration(&environment.storage_key, &environment.creation_url)?,
+        };
+        let worker = registration.worker(Slot::Active)?;
+        (worker.state() != WorkerState::Redundant).then_some(Controller { registration, worker })
+    }
+
+    /// The window that had the focus last has it.
+    fn is_focused(&self, client: &Client) -> bool {
+        client.focused != 0 && client.focused == self.clients.focused
     }
 
     /// Gives the registrations that the claimed clients used before.
@@ -132,6 +356,7 @@ impl State {
         // 3.2-3.5. Secure clients of the storage key whose URL matches this registration.
         let claimed: Vec<String> = self
             .clients
+            .map
             .iter()
             .filter(|(_, client)| {
                 let environment = &client.environment;
@@ -146,7 +371,7 @@ impl State {
             .collect();
         let mut left = Vec::new();
         for id in claimed {
-            if let Some(client) = self.clients.get_mut(&id) {
+            if let Some(client) = self.client_mut(&id) {
                 left.extend(client.set_controller(registration.clone(), worker.clone()));
             }
         }
@@ -154,7 +379,32 @@ impl State {
     }
 }
 
+/// What of a client a snapshot is made of.
+struct ClientParts {
+    environment: Arc<EnvironmentSettings>,
+    kind: ClientKind,
+    host: Option<Arc<dyn WindowHost>>,
+}
+
+impl ClientParts {
+    fn snapshot(self, is_focused: bool) -> ClientSnapshot {
+        ClientSnapshot {
+            id: self.environment.id.clone(),
+            url: self.environment.creation_url.clone(),
+            kind: self.kind,
+            is_visible: self.host.as_ref().is_none_or(|host| host.is_visible()),
+            is_focused,
+            ancestor_origins: self.host.as_ref().map(|host| host.ancestor_origins()).unwrap_or_default(),
+            host: self.host,
+        }
+    }
+}
+
 impl Client {
+    fn parts(&self) -> ClientParts {
+        ClientParts { environment: self.environment.clone(), kind: self.kind, host: self.host.clone() }
+    }
+
     fn uses(&self, registration: &Arc<Registration>) -> bool {
         self.controller.as_ref().is_some_and(|controller| Arc::ptr_eq(&controller.registration, registration))
     }
@@ -171,5 +421,15 @@ impl Client {
         let before = self.controller.replace(Controller { registration, worker });
         self.observers.retain(|observer| observer.unbounded_send(Some(handle.clone())).is_ok());
         before.map(|before| before.registration)
+    }
+}
+
+impl std::fmt::Debug for ClientSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientSnapshot")
+            .field("id", &self.id)
+            .field("url", &self.url.as_str())
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }

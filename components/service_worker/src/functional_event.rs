@@ -45,7 +45,10 @@ impl ServiceWorkers {
 
 impl Inner {
     /// The active worker, after its activation.
-    async fn activated_worker(self: &Arc<Self>, registration: &Arc<Registration>) -> Option<Arc<Worker>> {
+    pub(crate) async fn activated_worker(
+        self: &Arc<Self>,
+        registration: &Arc<Registration>,
+    ) -> Option<Arc<Worker>> {
         // A worker that an earlier session left waiting becomes active now.
         self.try_activate(registration);
         loop {

@@ -15,9 +15,13 @@ mod cache_error;
 mod cache_storage;
 mod clients;
 mod exception_kind;
+mod fetch_event;
 mod functional_event;
+mod handle_fetch;
 mod install;
 mod job;
+mod messages;
+mod navigation_preload;
 mod persistence;
 mod register;
 mod run_service_worker;
@@ -28,6 +32,7 @@ mod service_worker_registration;
 mod service_workers;
 mod unregister;
 mod update;
+mod window_opener;
 mod worker_scope;
 
 use longhaul_storage::TableDefinition;
@@ -38,8 +43,12 @@ pub use agent_host::{
 pub use cache::Cache;
 pub use cache_error::CacheError;
 pub use cache_storage::{CacheStorage, Caches, MultiCacheQueryOptions, live_bodies};
+pub use clients::{ClientKind, ClientSnapshot, FrameType, WindowHost};
 pub use exception_kind::ExceptionKind;
+pub use fetch_event::{FetchAnswer, FetchEvent};
 pub use longhaul_fetch::cache_query::CacheQueryOptions;
+pub use messages::ClientMessage;
+pub use navigation_preload::NavigationPreloadState;
 pub use register::{RegisterError, RegistrationOptions};
 pub use script_resource::{
     LoadError, LoadedScript, MAX_SCRIPT_BYTES, ScriptCache, ScriptKind, ScriptLoader, ScriptRequest,
@@ -47,8 +56,9 @@ pub use script_resource::{
 };
 pub use service_worker::{WorkerHandle, WorkerId, WorkerState};
 pub use service_worker_registration::{Registered, RegistrationEvent, RegistrationHandle, UpdateViaCache};
-pub use service_workers::{Config, OpenError, ServiceWorkers};
+pub use service_workers::{Config, OpenError, ServiceWorkers, WeakServiceWorkers};
 pub use update::WorkerType;
+pub use window_opener::{NoWindows, OpenWindow, OpenWindowError, WindowOpener};
 pub use worker_scope::WorkerScope;
 
 /// The tables that this crate keeps in a profile.

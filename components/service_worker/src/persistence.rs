@@ -9,6 +9,7 @@ use longhaul_fetch::{EnvironmentSettings, EnvironmentSnapshot};
 use longhaul_storage::{Column, ColumnKind, Profile, Row, StorageError, TableDefinition, Transaction, Value};
 use url::Url;
 
+use crate::navigation_preload::NavigationPreloadState;
 use crate::script_resource::{ScriptResourceMap, StoredScript};
 use crate::service_worker::{Resources, Worker, WorkerId, WorkerParts, WorkerState};
 use crate::service_worker_registration::{Registration, Slot, Slots, UpdateViaCache};
@@ -23,6 +24,8 @@ pub(crate) static REGISTRATIONS: TableDefinition = TableDefinition {
         Column { name: "position", kind: ColumnKind::Integer },
         Column { name: "update_via_cache", kind: ColumnKind::Text },
         Column { name: "last_update_check", kind: ColumnKind::Integer },
+        Column { name: "preload_enabled", kind: ColumnKind::Integer },
+        Column { name: "preload_header", kind: ColumnKind::Blob },
     ],
     key_columns: 2,
 };
@@ -39,6 +42,7 @@ pub(crate) static WORKERS: TableDefinition = TableDefinition {
         Column { name: "skip_waiting", kind: ColumnKind::Integer },
         Column { name: "scripts_imported", kind: ColumnKind::Integer },
         Column { name: "environment", kind: ColumnKind::Text },
+        Column { name: "handles_fetch", kind: ColumnKind::Integer },
     ],
     key_columns: 3,
 };
@@ -152,6 +156,7 @@ fn read_worker(row: &Row, scripts: ScriptResourceMap) -> Option<Arc<Worker>> {
             skip_waiting: row[6].as_integer() == Some(1),
             classic_scripts_imported: row[7].as_integer() == Some(1),
             force_bypass_cache_for_imports: false,
+            handles_fetch: row[9].as_integer().map(|handles| handles != 0),
         },
     }))
 }
@@ -160,6 +165,10 @@ fn read_registration(row: &Row, workers: SlottedWorkers) -> Option<Arc<Registrat
     let mut slots = Slots {
         update_via_cache: UpdateViaCache::from_name(row[3].as_text()?)?,
         last_update_check: row[4].as_integer().map(from_millis),
+        preload: NavigationPreloadState {
+            enabled: row[5].as_integer() == Some(1),
+            header_value: row[6].as_blob().map_or_else(|| b"true".to_vec(), <[u8]>::to_vec),
+        },
         ..Slots::default()
     };
     for (slot, worker) in workers {
@@ -274,6 +283,8 @@ fn registration_row(registration: &Registration) -> Row {
         Value::from(registration.position),
         Value::from(slots.update_via_cache.as_str()),
         Value::from(last_update_check),
+        Value::from(slots.preload.enabled),
+        Value::from(&slots.preload.header_value[..]),
     ]);
     row
 }
@@ -300,6 +311,7 @@ fn worker_row(registration: &Registration, worker: &Worker, slot: &str) -> Row {
         Value::from(resources.classic_scripts_imported),
         // Strings, flags and lists of them always have a JSON form; a row without one is dropped when it is read.
         environment.map_or(Value::Null, Value::from),
+        Value::from(resources.handles_fetch.map(i64::from)),
     ]);
     row
 }

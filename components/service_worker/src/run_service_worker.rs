@@ -77,6 +77,8 @@ impl Inner {
                 started.map_err(|_| StartError::TimedOut)??
             }
         };
+        // What it listens to after its first evaluation is what it is asked for.
+        worker.resources().handles_fetch.get_or_insert(agent.handles_fetch());
         // The worker may have been removed while its script ran.
         let generation = {
             let mut running = worker.running();

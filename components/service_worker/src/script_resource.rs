@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use longhaul_fetch::{EnvironmentSettings, HeaderList, PolicyContainer};
+use longhaul_fetch::{EnvironmentSettings, FetchController, HeaderList, PolicyContainer, Request, Response};
 use url::Url;
 
 use crate::update::WorkerType;
@@ -13,10 +13,13 @@ use crate::update::WorkerType;
 /// The most that the scripts of one worker may hold together.
 pub const MAX_SCRIPT_BYTES: usize = 128 * 1024 * 1024;
 
-/// Fetches scripts for service workers.
+/// Fetches for service workers.
 pub trait ScriptLoader: Send + Sync + 'static {
     /// Fetches one script. A network error and a status that is not ok are errors; the MIME type is judged by the caller.
     fn load(&self, request: ScriptRequest) -> BoxFuture<'static, Result<LoadedScript, LoadError>>;
+
+    /// Fetches what a navigation is for while its worker starts.
+    fn fetch_preload(&self, request: Request, controller: FetchController) -> BoxFuture<'static, Response>;
 }
 
 /// What to fetch, and how.

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 use url::Url;
 
 use crate::agent_host::WorkerAgent;
+use crate::messages::WorkerMessages;
 use crate::script_resource::ScriptResourceMap;
 use crate::update::WorkerType;
 
@@ -85,6 +86,11 @@ impl WorkerHandle {
         self.worker.state()
     }
 
+    /// Whether its script listened to `fetch` when it was evaluated first, if it has been.
+    pub fn handles_fetch(&self) -> Option<bool> {
+        self.worker.resources().handles_fetch
+    }
+
     /// Whether an agent runs it at the moment.
     pub fn is_running(&self) -> bool {
         self.worker.running().agent.as_ref().is_some_and(|agent| agent.alive())
@@ -114,6 +120,7 @@ pub(crate) struct Worker {
     state: watch::Sender<WorkerState>,
     resources: Mutex<Resources>,
     running: Mutex<Running>,
+    messages: Mutex<WorkerMessages>,
     /// Held while the agent is being started, so that two events start one agent.
     pub(crate) start: tokio::sync::Mutex<()>,
     /// Tells the idle timer that an event began or ended, or that the agent is gone.
@@ -127,6 +134,8 @@ pub(crate) struct Resources {
     pub(crate) classic_scripts_imported: bool,
     pub(crate) skip_waiting: bool,
     pub(crate) force_bypass_cache_for_imports: bool,
+    /// Whether the script listened to `fetch` when it was evaluated first; unknown before that.
+    pub(crate) handles_fetch: Option<bool>,
 }
 
 /// The agent, and how many events it has to handle.
@@ -160,6 +169,7 @@ impl Worker {
             state: watch::Sender::new(state),
             resources: Mutex::new(resources),
             running: Mutex::default(),
+            messages: Mutex::default(),
             start: tokio::sync::Mutex::new(()),
             activity: Notify::new(),
         })
@@ -187,6 +197,10 @@ impl Worker {
 
     pub(crate) fn running(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn messages(&self) -> MutexGuard<'_, WorkerMessages> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// <https://w3c.github.io/ServiceWorker/#service-worker-has-no-pending-events>

@@ -9,6 +9,7 @@ use futures::channel::mpsc;
 use futures::stream::BoxStream;
 use url::Url;
 
+use crate::navigation_preload::NavigationPreloadState;
 use crate::service_worker::{Worker, WorkerHandle, WorkerState};
 
 /// <https://w3c.github.io/ServiceWorker/#dfn-update-via-cache>
@@ -78,6 +79,11 @@ impl RegistrationHandle {
     /// How updates use the HTTP cache.
     pub fn update_via_cache(&self) -> UpdateViaCache {
         self.registration.slots().update_via_cache
+    }
+
+    /// Whether navigations are preloaded, and how.
+    pub fn navigation_preload(&self) -> NavigationPreloadState {
+        self.registration.slots().preload.clone()
     }
 
     /// What happens to the registration from now on. The first event, which is there at once, tells the workers of now.
@@ -158,6 +164,7 @@ pub(crate) struct Slots {
     pub(crate) active: Option<Arc<Worker>>,
     pub(crate) update_via_cache: UpdateViaCache,
     pub(crate) last_update_check: Option<SystemTime>,
+    pub(crate) preload: NavigationPreloadState,
 }
 
 impl Slots {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use longhaul_storage::{Clock, Profile, StorageError};
@@ -10,12 +10,13 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::agent_host::AgentHost;
-use crate::clients::Client;
+use crate::clients::Clients;
 use crate::job::JobQueue;
 use crate::persistence;
 use crate::script_resource::ScriptLoader;
 use crate::service_worker::{Worker, WorkerId};
 use crate::service_worker_registration::Registration;
+use crate::window_opener::{NoWindows, WindowOpener};
 
 /// How long workers may take and stay.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,25 @@ pub struct ServiceWorkers {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// [`ServiceWorkers`] that are not kept alive by it.
+#[derive(Clone)]
+pub struct WeakServiceWorkers {
+    inner: Weak<Inner>,
+}
+
+impl WeakServiceWorkers {
+    /// The service workers, if they are still there.
+    pub fn upgrade(&self) -> Option<ServiceWorkers> {
+        Some(ServiceWorkers { inner: self.inner.upgrade()? })
+    }
+}
+
+impl std::fmt::Debug for WeakServiceWorkers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WeakServiceWorkers")
+    }
+}
+
 /// Why the stored service workers could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -63,6 +83,7 @@ pub(crate) struct Inner {
     pub(crate) loader: Arc<dyn ScriptLoader>,
     pub(crate) host: Arc<dyn AgentHost>,
     pub(crate) config: Config,
+    pub(crate) window_opener: Mutex<Arc<dyn WindowOpener>>,
     runtime: Handle,
     /// Held while rows are changed, so that what was read of them still holds when the change is written.
     pub(crate) storing: tokio::sync::Mutex<()>,
@@ -83,7 +104,7 @@ pub(crate) struct State {
     /// Registrations that are out of the map and not cleared yet, because they are in use.
     pub(crate) unregistered: Vec<Arc<Registration>>,
     pub(crate) queues: HashMap<(String, String), JobQueue>,
-    pub(crate) clients: HashMap<String, Client>,
+    pub(crate) clients: Clients,
     pub(crate) on_unregister: Vec<UnregisterCallback>,
     pub(crate) last_worker_id: i64,
 }
@@ -128,6 +149,7 @@ impl ServiceWorkers {
             loader,
             host,
             config,
+            window_opener: Mutex::new(Arc::new(NoWindows)),
             runtime: Handle::current(),
             storing: tokio::sync::Mutex::new(()),
             state: Mutex::new(state),
@@ -136,6 +158,11 @@ impl ServiceWorkers {
             stopped: watch::Sender::new(false),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The same, without keeping them alive.
+    pub fn downgrade(&self) -> WeakServiceWorkers {
+        WeakServiceWorkers { inner: Arc::downgrade(&self.inner) }
     }
 
     /// Activates the workers that the last session left waiting. To be called once the host can start agents.

@@ -167,7 +167,7 @@ async fn rows_that_make_no_sense_are_dropped_and_the_rest_is_kept() {
             row
         };
         transaction.put(TABLES[2], nobody(vec!["z".into(), Value::Blob(vec![1])]));
-        transaction.put(TABLES[1], nobody(vec![Value::Null; 6]));
+        transaction.put(TABLES[1], nobody(vec![Value::Null; 7]));
         profile.commit(transaction).await.unwrap();
         profile.close();
     }

@@ -65,6 +65,8 @@ function signalAbort(signal, reason) {
   for (let index = 0; index < dependents.length; index += 1) runAbortSteps(dependents[index]);
 }
 
+internal.signalAbort = signalAbort;
+
 // <https://dom.spec.whatwg.org/#run-the-abort-steps>
 function runAbortSteps(signal) {
   const slots = native.slots(signal);

@@ -15,21 +15,23 @@ const setUpLifetime = (slots) => {
 internal.isActive = (slots) => slots.pendingPromises > 0 || slots.dispatching;
 
 // <https://w3c.github.io/ServiceWorker/#extendableevent-add-lifetime-promise>
-function addLifetimePromise(slots, promise) {
+function addLifetimePromise(slots, promise, tellsRejection = true) {
   // 1. Made by a script: nothing waits for it.
   if (!slots.isTrusted) throw native.domException("InvalidStateError", "the event was made by a script");
   // 2. An event that is over.
   if (!internal.isActive(slots)) throw native.domException("InvalidStateError", "the event is over");
   // 3.–4. One more promise to wait for.
   slots.pendingPromises += 1;
-  settle(slots, promise);
+  settle(slots, promise, tellsRejection);
 }
 
-async function settle(slots, promise) {
+internal.addLifetimePromise = addLifetimePromise;
+
+async function settle(slots, promise, tellsRejection) {
   try {
     await promise;
   } catch (reason) {
-    if (slots.rejection === null) slots.rejection = describe(reason);
+    if (slots.rejection === null && tellsRejection) slots.rejection = describe(reason);
   }
   // 5. One microtask later, so that what reacts to the promise may still extend the event.
   internal.queueMicrotask(() => {
@@ -53,6 +55,8 @@ function endIfOver(slots) {
   slots.whenOver = null;
   whenOver(slots.rejection);
 }
+
+internal.endIfOver = endIfOver;
 
 internal.eventInterface("ExtendableEvent", "Event", setUpLifetime, {
   __proto__: null,

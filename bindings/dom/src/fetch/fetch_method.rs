@@ -105,7 +105,7 @@ pub(crate) fn fetch_method(
         }
     }
     // 5.–6. What a service worker fetches goes past service workers.
-    if !scope.settings().is_window {
+    if realm.global().downcast::<crate::ServiceWorkerGlobal>().is_some() {
         request.service_workers_mode = ServiceWorkersMode::None;
     }
     // 7.–10. The promise, and the abort steps.

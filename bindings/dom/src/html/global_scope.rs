@@ -12,7 +12,7 @@ use crate::background_fetch::BackgroundFetchRegistrations;
 use crate::cache::CacheStorage;
 use crate::fetch::AbortObservers;
 use crate::performance::Performance;
-use crate::service_worker::{ServiceWorkerContainer, ServiceWorkerObjects};
+use crate::service_worker::{FetchEvents, ServiceWorkerContainer, ServiceWorkerObjects};
 use crate::web_crypto::Crypto;
 
 /// Where console messages go.
@@ -61,6 +61,7 @@ pub(crate) struct GlobalScope {
     abort_observers: AbortObservers,
     pub(crate) background_fetches: BackgroundFetchRegistrations,
     pub(crate) service_workers: ServiceWorkerObjects,
+    pub(crate) fetch_events: FetchEvents,
     caches: OnceLock<Arc<CacheStorage>>,
     container: OnceLock<Arc<ServiceWorkerContainer>>,
     crypto: OnceLock<Arc<Crypto>>,
@@ -78,6 +79,7 @@ impl GlobalScope {
             abort_observers: AbortObservers::default(),
             background_fetches: BackgroundFetchRegistrations::default(),
             service_workers: ServiceWorkerObjects::default(),
+            fetch_events: FetchEvents::default(),
             caches: OnceLock::new(),
             container: OnceLock::new(),
             crypto: OnceLock::new(),

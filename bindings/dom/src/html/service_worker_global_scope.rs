@@ -1,6 +1,7 @@
 //! <https://w3c.github.io/ServiceWorker/#serviceworkerglobalscope-interface>,
 //! <https://html.spec.whatwg.org/#workerglobalscope>
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use longhaul::service_worker::WorkerDescription;
@@ -20,6 +21,8 @@ pub struct ServiceWorkerGlobal {
     location: Arc<WorkerLocation>,
     navigator: Arc<WorkerNavigator>,
     clients: OnceLock<Arc<Clients>>,
+    /// The user has just done something that the worker is told of: it may show a window for it, once.
+    interaction: AtomicBool,
 }
 
 longhaul_idl::platform_object!(ServiceWorkerGlobal => longhaul_idl::service_worker_global_scope);
@@ -31,6 +34,7 @@ impl ServiceWorkerGlobal {
             location: Arc::new(WorkerLocation::new(description.script_url.clone())),
             navigator: Arc::new(WorkerNavigator::default()),
             clients: OnceLock::new(),
+            interaction: AtomicBool::new(false),
             scope: GlobalScope::new(options),
             description,
         })
@@ -38,6 +42,16 @@ impl ServiceWorkerGlobal {
 
     pub(crate) fn scope(&self) -> Arc<GlobalScope> {
         Arc::clone(&self.scope)
+    }
+
+    /// <https://html.spec.whatwg.org/#transient-activation>, as far as a worker has a part in it.
+    pub(crate) fn set_interaction(&self, allowed: bool) {
+        self.interaction.store(allowed, Ordering::Relaxed);
+    }
+
+    /// Whether the worker may show a window; not once more.
+    pub(crate) fn consume_interaction(&self) -> bool {
+        self.interaction.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) fn description(&self) -> &WorkerDescription {

@@ -6,6 +6,7 @@ use longhaul::service_worker::{RegistrationHandle, UpdateViaCache, WorkerHandle}
 use longhaul_idl::runtime::{Exception, ObjectRef, PromiseOf, Realm, Resolver, Value};
 use longhaul_idl::{ServiceWorkerRegistrationMethods, ServiceWorkerUpdateViaCache};
 
+use super::navigation_preload_manager::NavigationPreloadManager;
 use super::register_exception;
 use crate::background_fetch::BackgroundFetchManager;
 
@@ -17,6 +18,7 @@ pub(crate) struct ServiceWorkerRegistration {
     /// Promises that wait until the realm knows of an active worker.
     waiting_for_active: Mutex<Vec<Resolver>>,
     background_fetch: Arc<BackgroundFetchManager>,
+    navigation_preload: Arc<NavigationPreloadManager>,
 }
 
 #[derive(Clone, Default)]
@@ -34,6 +36,7 @@ impl ServiceWorkerRegistration {
             workers: Mutex::new(workers),
             waiting_for_active: Mutex::default(),
             background_fetch: BackgroundFetchManager::new(&handle),
+            navigation_preload: NavigationPreloadManager::new(handle.clone()),
             handle,
         })
     }
@@ -108,6 +111,10 @@ impl ServiceWorkerRegistrationMethods for ServiceWorkerRegistration {
             UpdateViaCache::All => ServiceWorkerUpdateViaCache::All,
             UpdateViaCache::None => ServiceWorkerUpdateViaCache::None,
         })
+    }
+
+    fn navigation_preload(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
+        Ok(Arc::clone(&self.navigation_preload) as ObjectRef)
     }
 
     fn background_fetch(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {

@@ -212,6 +212,10 @@ impl WorkerAgent for Worker {
         .boxed()
     }
 
+    fn handles_fetch(&self) -> bool {
+        false
+    }
+
     fn terminate(&self) {
         self.agent.stop();
     }

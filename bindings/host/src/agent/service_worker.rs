@@ -10,7 +10,7 @@ use longhaul::service_worker::{
     WorkerType,
 };
 use longhaul_dom::{ConsoleSink, GlobalOptions, ServiceWorkerGlobal};
-use longhaul_idl::runtime::{Exposure, RealmId, TaskSource};
+use longhaul_idl::runtime::{Exposure, Realm, RealmId, TaskSource};
 use longhaul_quickjs::{ModuleLoader, RealmOptions};
 use tokio::sync::watch;
 use url::Url;
@@ -137,11 +137,21 @@ async fn start(
                 message: error.message,
                 file: if error.file.is_empty() { script_url.into() } else { error.file },
                 line: error.line,
-            })
+            })?;
+            let (sender, listens) = std::sync::mpsc::channel();
+            let ask = Box::new(move |realm: &dyn Realm| {
+                // The receiver is right here.
+                let _ = sender.send(longhaul_dom::handles_fetch(realm));
+            });
+            engine.run_task(realm, ask);
+            // NOTE: a worker that did not say is asked for responses.
+            Ok(listens.try_recv().unwrap_or(true))
         })
         .await;
     match made {
-        Ok(Ok(())) => Ok(Arc::new(RunningWorker { agent, realm, script_url, on_rejection })),
+        Ok(Ok(handles_fetch)) => {
+            Ok(Arc::new(RunningWorker { agent, realm, script_url, handles_fetch, on_rejection }))
+        }
         Ok(Err(error)) => Err(error),
         Err(AgentEnd::Runaway(_)) => Err(StartError::TimedOut),
         Err(end) => Err(StartError::Terminated(end.to_string())),
@@ -153,6 +163,7 @@ struct RunningWorker {
     agent: Agent,
     realm: RealmId,
     script_url: Url,
+    handles_fetch: bool,
     /// Told of a promise of `waitUntil` that was rejected: the event counts as handled, so nobody else says it.
     on_rejection: Arc<dyn Fn(String) + Send + Sync>,
 }
@@ -187,6 +198,10 @@ impl WorkerAgent for RunningWorker {
             outcome
         }
         .boxed()
+    }
+
+    fn handles_fetch(&self) -> bool {
+        self.handles_fetch
     }
 
     fn terminate(&self) {

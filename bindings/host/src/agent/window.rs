@@ -106,12 +106,13 @@ impl Page {
     ///
     /// A script that throws is told to `on_error`; the page goes on, as pages do.
     pub async fn load(url: Url, options: PageOptions) -> Result<Page, PageError> {
-        let response = fetch_document(&options.user_agent, url).await?;
+        let id = client_id();
+        let response = fetch_document(&options.user_agent, url, id.clone()).await?;
         let document = Document::scan(&response.text);
         let mut environment = EnvironmentSettings::for_url(response.url.clone());
         environment.api_base_url = document.base_url(&response.url);
         environment.policy_container = response.policy_container;
-        environment.id = client_id();
+        environment.id = id;
         let environment = environment.into_shared();
         let page = Page::open(response.url, document.title.clone(), environment.clone(), &options).await?;
         page.tell_online(&options.user_agent);
@@ -332,9 +333,15 @@ struct DocumentResponse {
 }
 
 /// <https://html.spec.whatwg.org/#create-navigation-params-by-fetching>
-async fn fetch_document(user_agent: &UserAgent, url: Url) -> Result<DocumentResponse, PageError> {
+async fn fetch_document(
+    user_agent: &UserAgent,
+    url: Url,
+    client_id: String,
+) -> Result<DocumentResponse, PageError> {
     let mut request = Request::new(url.clone());
-    let reserved = EnvironmentSettings::for_url(url.clone()).into_shared();
+    // What service workers know the page by from here on.
+    let reserved =
+        EnvironmentSettings { id: client_id, ..EnvironmentSettings::for_url(url.clone()) }.into_shared();
     request.origin = RequestOrigin::Origin(reserved.origin.clone());
     // DEVIATION: redirects are followed by the Fetch layer and not by the navigation, which has nothing to do in between.
     request.reserved_client = Some(reserved);

@@ -2,7 +2,9 @@
 //!
 //! A script has lines of the form `WHEN ACTION [ARGUMENT]`. `WHEN` is `start` or an event's type; the actions are
 //! `throw`, `reject REASON`, `hang`, `crash`, `import URL`, `skip-waiting`, `claim` and `gate`, which waits until the
-//! test opens the gate of that event.
+//! test opens the gate of that event. For `fetch` there are `respond TEXT`, `preloaded` (responds with the navigation
+//! preload's body), `ids` (responds with the three client ids), `aborted` (waits for the abort, logs it) and `refuse`; an
+//! event without any of these is left to the network.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::HashMap;
@@ -12,11 +14,13 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use longhaul_fetch::{EnvironmentSettings, HeaderList, PolicyContainer};
+use longhaul_fetch::{
+    Body, EnvironmentSettings, FetchController, HeaderList, PolicyContainer, Request, Response,
+};
 use longhaul_service_worker::{
-    AgentHost, Config, DispatchOutcome, FunctionalEvent, LoadError, LoadedScript, RegisterError,
-    RegistrationHandle, RegistrationOptions, ScriptLoader, ScriptRequest, ScriptSource, ServiceWorkers,
-    StartError, TABLES, WorkerAgent, WorkerDescription, WorkerState,
+    AgentHost, Config, DispatchOutcome, FetchAnswer, FetchEvent, FunctionalEvent, LoadError, LoadedScript,
+    RegisterError, RegistrationHandle, RegistrationOptions, ScriptLoader, ScriptRequest, ScriptSource,
+    ServiceWorkers, StartError, TABLES, WorkerAgent, WorkerDescription, WorkerState,
 };
 use longhaul_storage::{Location, ManualClock, Profile};
 use tokio::sync::{Semaphore, watch};
@@ -84,6 +88,11 @@ pub(crate) fn url(path: &str) -> Url {
     Url::parse(ORIGIN).unwrap().join(path).unwrap()
 }
 
+/// A client's environment of its own.
+pub(crate) fn client(id: &str, path: &str) -> Arc<EnvironmentSettings> {
+    Arc::new(EnvironmentSettings { id: id.to_owned(), ..EnvironmentSettings::for_url(url(path)) })
+}
+
 pub(crate) fn page(path: &str) -> Arc<EnvironmentSettings> {
     Arc::new(EnvironmentSettings::for_url(url(path)))
 }
@@ -135,6 +144,13 @@ impl FakeLoader {
 }
 
 impl ScriptLoader for FakeLoader {
+    fn fetch_preload(&self, request: Request, _: FetchController) -> BoxFuture<'static, Response> {
+        let mut response = Response::new();
+        let header = request.header_list.get("Service-Worker-Navigation-Preload").unwrap_or_default();
+        response.body = Some(Body::from_bytes(header.to_vec()));
+        futures::future::ready(response).boxed()
+    }
+
     fn load(&self, request: ScriptRequest) -> BoxFuture<'static, Result<LoadedScript, LoadError>> {
         let url = request.url.clone();
         self.requests.lock().unwrap().push(request);
@@ -214,7 +230,7 @@ impl AgentHost for FakeHost {
         });
         self.agents.lock().unwrap().push(agent.clone());
         async move {
-            match agent.run("start").await {
+            match agent.run("start", None).await {
                 Ran::Done | Ran::Rejected(_) => Ok(agent as Arc<dyn WorkerAgent>),
                 Ran::Threw => {
                     Err(StartError::ScriptThrew { message: "thrown".to_owned(), file: path, line: 1 })
@@ -242,16 +258,16 @@ enum Ran {
 }
 
 impl FakeAgent {
-    async fn run(&self, when: &str) -> Ran {
+    async fn run(&self, when: &str, fetch: Option<&FetchEvent>) -> Ran {
         let mut dead = self.dead.subscribe();
         tokio::select! {
             biased;
             _ = dead.wait_for(|dead| *dead) => Ran::Dead,
-            ran = self.interpret(when) => ran,
+            ran = self.interpret(when, fetch) => ran,
         }
     }
 
-    async fn interpret(&self, when: &str) -> Ran {
+    async fn interpret(&self, when: &str, fetch: Option<&FetchEvent>) -> Ran {
         for line in self.source.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
@@ -268,15 +284,52 @@ impl FakeAgent {
                 }
                 [at, "skip-waiting"] if *at == when => self.worker.worker_scope.skip_waiting(),
                 [at, "claim"] if *at == when => self.worker.worker_scope.claim().unwrap(),
+                ["fetch", action, rest @ ..] if fetch.is_some() => {
+                    self.answer(fetch.expect("it is there"), action, rest).await;
+                }
                 [at, "gate"] if *at == when => gate(&self.gates, when).acquire().await.unwrap().forget(),
                 _ => {}
             }
         }
         Ran::Done
     }
+
+    async fn answer(&self, fetch: &FetchEvent, action: &str, rest: &[&str]) {
+        let text = match action {
+            "respond" => rest.join(" "),
+            "ids" => [fetch.client_id(), fetch.resulting_client_id(), fetch.replaces_client_id()].join(","),
+            "preloaded" => match fetch.take_preload() {
+                None => "no preload".to_owned(),
+                Some(preload) => {
+                    let bytes = preload.await.body.unwrap().read_all(None).await.unwrap();
+                    format!("preloaded {}", String::from_utf8_lossy(&bytes))
+                }
+            },
+            "aborted" => {
+                fetch.controller().canceled().await;
+                self.log.send_modify(|log| log.push("aborted".to_owned()));
+                return;
+            }
+            "refuse" => return fetch.answer(FetchAnswer::Failed("refused")),
+            "gate" => return gate(&self.gates, "fetch").acquire().await.unwrap().forget(),
+            "hang" => return futures::future::pending().await,
+            "crash" => {
+                self.dead.send_replace(true);
+                return futures::future::pending().await;
+            }
+            _ => return,
+        };
+        let mut response = Response::new();
+        response.body = Some(Body::from_bytes(text));
+        fetch.answer(FetchAnswer::Respond(Box::new(response)));
+    }
 }
 
 impl WorkerAgent for FakeAgent {
+    fn handles_fetch(&self) -> bool {
+        self.source.lines().any(|line| line.starts_with("fetch"))
+    }
+
     fn dispatch(&self, event: FunctionalEvent) -> BoxFuture<'static, DispatchOutcome> {
         self.log.send_modify(|log| log.push(format!("{} {}", event.name, self.worker.script_url.path())));
         // The event goes on whether or not anybody waits for it, so it needs an agent of its own to borrow from.
@@ -288,7 +341,13 @@ impl WorkerAgent for FakeAgent {
             dead: self.dead.clone(),
         };
         async move {
-            match agent.run(event.name).await {
+            let fetch = event.payload.downcast_ref::<FetchEvent>();
+            let ran = agent.run(event.name, fetch).await;
+            if let (Some(fetch), Ran::Done) = (fetch, &ran) {
+                // Only the first answer counts.
+                fetch.answer(FetchAnswer::Fallback);
+            }
+            match ran {
                 Ran::Done | Ran::Threw => DispatchOutcome::Delivered,
                 Ran::Rejected(reason) => DispatchOutcome::Rejected(reason),
                 Ran::Dead => DispatchOutcome::Crashed("dead".to_owned()),
