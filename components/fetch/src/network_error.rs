@@ -195,14 +195,20 @@ impl fmt::Display for ConnectionFailure {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsFailure {
-    /// The certificate's time is over or has not come.
+    /// The certificate's time is over.
     Expired,
+    /// The certificate's time has not come.
+    NotYetValid,
     /// The certificate is for other names.
     WrongHost,
     /// Nobody known signed the certificate.
     UnknownIssuer,
     /// The certificate was revoked.
     Revoked,
+    /// A signature in the certificate's chain is wrong.
+    BadSignature,
+    /// The server wants to see a certificate of ours, or another one.
+    ClientCertificate,
     /// Anything else, by its text.
     Other(String),
 }
@@ -210,10 +216,13 @@ pub enum TlsFailure {
 impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TlsFailure::Expired => f.write_str("the certificate is not valid at this time"),
+            TlsFailure::Expired => f.write_str("the certificate has expired"),
+            TlsFailure::NotYetValid => f.write_str("the certificate is not valid yet"),
             TlsFailure::WrongHost => f.write_str("the certificate is for another host"),
             TlsFailure::UnknownIssuer => f.write_str("the certificate's issuer is unknown"),
             TlsFailure::Revoked => f.write_str("the certificate was revoked"),
+            TlsFailure::BadSignature => f.write_str("the certificate's signature is wrong"),
+            TlsFailure::ClientCertificate => f.write_str("the server does not accept our certificate"),
             TlsFailure::Other(text) => f.write_str(text),
         }
     }

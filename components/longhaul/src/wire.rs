@@ -9,7 +9,7 @@ use longhaul_fetch::{
     BodyError, ConnectionFailure, ConnectionKey, ConnectionScheme, ConnectionTiming, HttpVersion,
     NetworkError, TlsFailure, WireBody, WireRequest, WireResponse,
 };
-use longhaul_net::{BodyAbort, Error, PoolKey, RequestBody, Scheme, TlsError};
+use longhaul_net::{BodyAbort, Error, PoolKey, ProxyError, RequestBody, Scheme, SocksFailure, TlsError};
 use longhaul_storage::Clock;
 use tokio::sync::watch;
 use url::Host;
@@ -69,7 +69,8 @@ impl longhaul_fetch::Network for Wire {
                 reason: response.reason,
                 headers: response.headers,
                 body: response.body.map_err(network_error).boxed(),
-                remote: Some(response.remote),
+                // A proxy's address says nothing about where the server is.
+                remote: response.proxy.is_none().then_some(response.remote),
             })
         }
         .boxed()
@@ -136,6 +137,21 @@ fn network_error(error: Error) -> NetworkError {
     let request_may_have_been_sent = error.request_may_have_been_sent();
     let failure = match error {
         Error::Tls(error) => return NetworkError::Tls(tls_failure(error)),
+        Error::Proxy(ProxyError::AuthenticationRequired { .. }) => {
+            return NetworkError::ProxyAuthenticationRequired;
+        }
+        // What was said about the way to the server's name is said about the server.
+        Error::Proxy(ProxyError::Target(error)) => return network_error(*error),
+        Error::Proxy(ProxyError::Timeout) => ConnectionFailure::Timeout,
+        Error::Proxy(ProxyError::Socks(SocksFailure::Refused)) => ConnectionFailure::Refused,
+        Error::Proxy(ProxyError::Socks(
+            SocksFailure::HostUnreachable | SocksFailure::NetworkUnreachable | SocksFailure::TtlExpired,
+        )) => ConnectionFailure::Unreachable,
+        // NOTE: A proxy that is down is no sign that the server is: it counts as a way that cannot be reached just now.
+        fault @ Error::Proxy(ProxyError::Unreachable(_) | ProxyError::Closed) => {
+            tracing::debug!(%fault, "a proxy leads nowhere");
+            ConnectionFailure::Unreachable
+        }
         Error::Truncated { expected: Some(expected), received } => {
             return NetworkError::BodyTruncated { expected, received };
         }
@@ -149,7 +165,9 @@ fn network_error(error: Error) -> NetworkError {
         Error::ResolverTryAgain => ConnectionFailure::ResolverTryAgain,
         Error::Refused => ConnectionFailure::Refused,
         Error::Unreachable => ConnectionFailure::Unreachable,
-        Error::ConnectTimeout | Error::ResponseTimeout | Error::BodyTimeout => ConnectionFailure::Timeout,
+        Error::ConnectTimeout | Error::ResponseTimeout | Error::BodyTimeout | Error::BodyTooSlow => {
+            ConnectionFailure::Timeout
+        }
         // A body whose length nobody announced and whose end nobody said was cut off.
         Error::Reset { .. }
         | Error::ClosedBeforeResponse { .. }
@@ -165,10 +183,13 @@ fn network_error(error: Error) -> NetworkError {
 
 fn tls_failure(error: TlsError) -> TlsFailure {
     match error {
-        TlsError::Expired | TlsError::NotYetValid => TlsFailure::Expired,
+        TlsError::Expired => TlsFailure::Expired,
+        TlsError::NotYetValid => TlsFailure::NotYetValid,
         TlsError::WrongHost => TlsFailure::WrongHost,
         TlsError::UnknownIssuer => TlsFailure::UnknownIssuer,
         TlsError::Revoked => TlsFailure::Revoked,
+        TlsError::BadSignature => TlsFailure::BadSignature,
+        TlsError::ClientCertificate(_) => TlsFailure::ClientCertificate,
         other => TlsFailure::Other(other.to_string()),
     }
 }

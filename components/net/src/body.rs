@@ -18,20 +18,22 @@ use crate::connect::Protocol;
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::hyper_error::body_error;
+use crate::message::header_list;
 use crate::pool::{Disposal, Lease};
 use crate::throttle::{Slice, Throttle};
 
 /// A response's body, read as it is polled; not faster, so that a slow reader slows the server. It ends after an error. Dropping it
 /// before its end closes the HTTP/1.1 connection or resets the HTTP/2 stream; at its end the connection goes back to the pool.
-///
-/// FIXME: trailers are read and left out.
 pub struct Body {
     /// `None` once it has ended.
     flow: Option<Flow>,
     exchange: Arc<Exchange>,
     runtime: Handle,
-    idle_timeout: Duration,
+    limits: BodyLimits,
     idle: Option<Pin<Box<Sleep>>>,
+    total: Option<Pin<Box<Sleep>>>,
+    presence: BodyPresence,
+    trailers: Vec<(Bytes, Bytes)>,
     /// The last piece that came, or what the throttle has not let through of it.
     pending: Bytes,
     turn: Option<Turn>,
@@ -49,6 +51,14 @@ pub(crate) enum BodyPresence {
     /// To `HEAD`, or with a status that forbids it; a length then says what a body would have been.
     Never,
     Maybe,
+}
+
+/// What a body may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    pub(crate) idle: Duration,
+    pub(crate) total: Option<Duration>,
+    pub(crate) bytes: Option<u64>,
 }
 
 /// What is freed when the body ends.
@@ -102,7 +112,7 @@ impl Body {
         lease: Lease,
         exchange: Arc<Exchange>,
         runtime: Handle,
-        idle_timeout: Duration,
+        limits: BodyLimits,
         throttle: Option<Arc<Throttle>>,
     ) -> Self {
         let expected = match presence {
@@ -113,8 +123,11 @@ impl Body {
             flow: Some(Flow { incoming, lease }),
             exchange,
             runtime,
-            idle_timeout,
+            limits,
             idle: None,
+            total: None,
+            presence,
+            trailers: Vec::new(),
             pending: Bytes::new(),
             turn: throttle.map(|throttle| Turn { throttle, reserved: None }),
             expected,
@@ -143,18 +156,29 @@ impl Body {
         self.handed_on
     }
 
+    /// The headers that came behind the body, once it has ended.
+    pub fn trailers(&self) -> &[(Bytes, Bytes)] {
+        &self.trailers
+    }
+
     /// Whether no more can come.
     fn has_all(&self) -> bool {
-        match (self.expected, &self.flow) {
-            (Some(expected), _) => self.arrived >= expected,
-            (None, Some(flow)) => flow.incoming.is_end_stream(),
-            (None, None) => true,
+        let Some(flow) = &self.flow else { return true };
+        match self.expected {
+            // Only chunks and HTTP/2 have trailers.
+            Some(expected)
+                if self.presence == BodyPresence::Never || flow.lease.protocol() == Protocol::Http1 =>
+            {
+                self.arrived >= expected
+            }
+            _ => flow.incoming.is_end_stream(),
         }
     }
 
     fn complete(&mut self) {
         self.ended_at = Some(tokio::time::Instant::now().into_std());
         self.idle = None;
+        self.total = None;
         if let Some(flow) = self.flow.take() {
             // A server that has answered without reading all of the request wants no more of it.
             let disposal = if self.exchange.request_done() { Disposal::Reusable } else { Disposal::Retired };
@@ -172,6 +196,7 @@ impl Body {
 
     fn cut_short(&mut self) {
         self.idle = None;
+        self.total = None;
         if let Some(flow) = self.flow.take() {
             let disposal = if self.exchange.request_done() { Disposal::CutShort } else { Disposal::Retired };
             self.exchange.abandon();
@@ -195,12 +220,29 @@ impl Body {
     }
 
     fn is_too_idle(&mut self, cx: &mut Context<'_>) -> bool {
-        let (runtime, idle_timeout) = (&self.runtime, self.idle_timeout);
+        let (runtime, idle_timeout) = (&self.runtime, self.limits.idle);
         let idle = self.idle.get_or_insert_with(|| {
             let _entered = runtime.enter();
             Box::pin(sleep(idle_timeout))
         });
         idle.as_mut().poll(cx).is_ready()
+    }
+
+    /// Its time runs from the first time that somebody asks for a piece.
+    fn is_too_slow(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(most) = self.limits.total else { return false };
+        let runtime = &self.runtime;
+        let total = self.total.get_or_insert_with(|| {
+            let _entered = runtime.enter();
+            Box::pin(sleep(most))
+        });
+        total.as_mut().poll(cx).is_ready()
+    }
+
+    /// The limit, if it has been passed or is certain to be.
+    fn passed_limit(&self) -> Option<u64> {
+        let size = self.arrived.max(self.expected.unwrap_or(0));
+        self.limits.bytes.filter(|limit| size > *limit)
     }
 }
 
@@ -214,13 +256,30 @@ impl Stream for Body {
             if !this.pending.is_empty() {
                 return this.poll_hand_on(cx).map(|bytes| Some(Ok(bytes)));
             }
+            if this.flow.is_none() {
+                return Poll::Ready(None);
+            }
+            if let Some(limit) = this.passed_limit() {
+                return this.fail(Error::BodyTooLarge { limit });
+            }
+            if this.is_too_slow(cx) {
+                return this.fail(Error::BodyTooSlow);
+            }
             let Some(flow) = &mut this.flow else { return Poll::Ready(None) };
             match Pin::new(&mut flow.incoming).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     this.idle = None;
-                    if let Ok(data) = frame.into_data() {
-                        this.arrived += data.len() as u64;
-                        this.pending = data;
+                    match frame.into_data() {
+                        Ok(data) => {
+                            this.arrived += data.len() as u64;
+                            this.pending = data;
+                        }
+                        Err(frame) => {
+                            this.trailers = frame.trailers_ref().map(header_list).unwrap_or_default();
+                        }
+                    }
+                    if let Some(limit) = this.passed_limit() {
+                        return this.fail(Error::BodyTooLarge { limit });
                     }
                     if this.has_all() {
                         this.complete();

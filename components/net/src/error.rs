@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::proxy::ProxyError;
+
 /// Whether a server may have seen the request when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sent {
@@ -65,6 +67,18 @@ pub enum Error {
     /// TLS could not be agreed on.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
+    /// The proxy led nowhere.
+    #[error("proxy: {0}")]
+    Proxy(#[from] ProxyError),
+    /// The response's body took longer than is allowed.
+    #[error("the response body took too long")]
+    BodyTooSlow,
+    /// The response's body is larger than is allowed.
+    #[error("the response body is larger than {limit} bytes")]
+    BodyTooLarge {
+        /// What is allowed.
+        limit: u64,
+    },
     /// The server broke the rules of HTTP.
     #[error("HTTP: {0}")]
     Protocol(ProtocolError),
@@ -145,6 +159,9 @@ pub enum TlsError {
     /// It has been revoked.
     #[error("the certificate was revoked")]
     Revoked,
+    /// Whether it has been revoked cannot be told.
+    #[error("whether the certificate was revoked is unknown ({0})")]
+    RevocationUnknown(String),
     /// It may not be used for a server.
     #[error("the certificate is not for servers")]
     InvalidPurpose,
@@ -154,6 +171,12 @@ pub enum TlsError {
     /// Any other fault of the certificate.
     #[error("the certificate is invalid ({0})")]
     InvalidCertificate(String),
+    /// It is signed in a way that is no longer, or not yet, trusted.
+    #[error("the certificate's signature algorithm is not supported")]
+    SignatureAlgorithm,
+    /// The server wants to see a certificate of ours, or another one.
+    #[error("the server does not accept our certificate ({0})")]
+    ClientCertificate(String),
     /// The server ended the handshake.
     #[error("the server refused the handshake ({0})")]
     Alert(String),
@@ -205,12 +228,15 @@ impl Error {
             | Error::Connect(_)
             | Error::ConnectTimeout
             | Error::Tls(_)
+            | Error::Proxy(_)
             | Error::Unrepresentable { .. }
             | Error::UnrepresentableRequestLine(_)
             | Error::ShutDown => false,
             Error::Reset { sent } | Error::ClosedBeforeResponse { sent } => *sent == Sent::Possibly,
             Error::ResponseTimeout
             | Error::BodyTimeout
+            | Error::BodyTooSlow
+            | Error::BodyTooLarge { .. }
             | Error::Truncated { .. }
             | Error::Protocol(_)
             | Error::RequestBody(_) => true,
@@ -230,6 +256,17 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A list of revoked certificates cannot be read.
+    #[error("the revocation list number {index} is not usable: {reason}")]
+    BadRevocationList {
+        /// Which of `revocation_lists`, from 0.
+        index: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The platform's verifier looks after revocation by itself.
+    #[error("revocation lists cannot be used with the platform's verifier")]
+    RevocationListsUnused,
     /// There is nobody to trust.
     #[error("no root certificate is configured")]
     NoRoots,
@@ -239,4 +276,7 @@ pub enum ConfigError {
     /// TLS cannot be set up.
     #[error("TLS: {0}")]
     Tls(String),
+    /// Names cannot be looked up as configured.
+    #[error("resolver: {0}")]
+    Resolver(String),
 }

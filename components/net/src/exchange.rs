@@ -12,6 +12,9 @@ use tokio::time::Instant;
 use crate::error::{Error, ProtocolError};
 use crate::request::{OnBodyChunk, OnInformational};
 
+/// The status of an interim response that asks for the request's body.
+const CONTINUE: u16 = 100;
+
 /// Where the request's body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyPhase {
@@ -30,6 +33,7 @@ struct Progress {
     reported: u64,
     interim_responses: usize,
     first_interim_response: Option<Instant>,
+    continued: bool,
     failure: Option<Error>,
     abandoned: bool,
     waker: Option<Waker>,
@@ -57,6 +61,7 @@ impl Exchange {
                 reported: 0,
                 interim_responses: 0,
                 first_interim_response: None,
+                continued: false,
                 failure: None,
                 abandoned: false,
                 waker: None,
@@ -107,13 +112,18 @@ impl Exchange {
 
     /// An interim response came.
     pub(crate) fn informational(&self, status: u16, headers: Vec<(Bytes, Bytes)>) {
-        let too_many = self.with(|progress| {
+        let (too_many, waker) = self.with(|progress| {
             let now = Instant::now();
             progress.last_activity = now;
             progress.first_interim_response.get_or_insert(now);
             progress.interim_responses += 1;
-            progress.interim_responses > self.most_interim_responses
+            progress.continued |= status == CONTINUE;
+            let waker = if progress.continued { progress.waker.take() } else { None };
+            (progress.interim_responses > self.most_interim_responses, waker)
         });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
         if too_many {
             self.fail(Error::Protocol(ProtocolError::TooManyInterimResponses));
         } else if let Some(callback) =
@@ -155,6 +165,11 @@ impl Exchange {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Whether the server has said that it wants the body.
+    pub(crate) fn is_continued(&self) -> bool {
+        self.with(|progress| progress.continued)
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use crate::error::{Error, ProtocolError, Sent};
+use crate::tls::late_refusal;
 
 fn cause<E: StdError + 'static>(error: &hyper::Error) -> Option<&E> {
     let mut source = error.source();
@@ -44,6 +45,10 @@ pub(crate) fn head_error(error: &hyper::Error) -> Error {
     if error.is_parse() {
         return Error::Protocol(ProtocolError::MalformedHead(error.to_string()));
     }
+    // The only clock that hyper watches is the one of its pings.
+    if error.is_timeout() {
+        return Error::ResponseTimeout;
+    }
     if let Some(error) = cause::<h2::Error>(error) {
         return http2_head_error(error);
     }
@@ -59,7 +64,10 @@ pub(crate) fn head_error(error: &hyper::Error) -> Error {
 fn http2_head_error(error: &h2::Error) -> Error {
     match error.reason() {
         // The whole connection is gone, and not just the stream.
-        _ if error.is_io() => Error::ClosedBeforeResponse { sent: Sent::Possibly },
+        _ if error.is_io() => {
+            let closed = Error::ClosedBeforeResponse { sent: Sent::Possibly };
+            error.get_io().and_then(late_refusal).map_or(closed, Error::Tls)
+        }
         // The server says that it did nothing with the stream.
         Some(h2::Reason::REFUSED_STREAM) if error.is_remote() => {
             Error::ClosedBeforeResponse { sent: Sent::No }
@@ -79,6 +87,9 @@ fn http2_stream_error(error: &h2::Error) -> Error {
 }
 
 fn io_error(error: &io::Error, closed: Error) -> Error {
+    if let Some(refusal) = late_refusal(error) {
+        return Error::Tls(refusal);
+    }
     match error.kind() {
         kind if is_reset(kind) => Error::Reset { sent: Sent::Possibly },
         io::ErrorKind::UnexpectedEof => closed,

@@ -8,24 +8,32 @@
 //! What hyper refuses to carry, or keeps to itself:
 //! - Names of headers go out in Title-Case on HTTP/1.1 and come in in lower case.
 //! - A reason phrase with bytes beyond ASCII comes in empty.
-//! - Interim responses are heard on HTTP/1.1 only.
+//! - Interim responses are heard on HTTP/1.1 only; so `Expect: 100-continue` holds a body back there only. hyper reads and drops
+//!   those of HTTP/2, and hearing them would take driving `h2` without it.
+//! - A server's push is refused from the start, HTTP/3 is not spoken, and connections are never coalesced across hosts.
+//! - Trailers are read ([`Body::trailers`]) and never sent.
 //!
 //! Values of headers are bytes and stay as they are, except that NUL, CR, LF and other controls cannot be sent
 //! ([`Error::Unrepresentable`]) and make a response malformed.
 #![forbid(unsafe_code)]
 
 mod body;
+mod certificates;
 mod config;
 mod connect;
+mod dialer;
 mod error;
 mod exchange;
 mod happy_eyeballs;
+#[cfg(feature = "hickory")]
+mod hickory_resolver;
 mod hyper_error;
 mod message;
 mod network;
 mod outgoing_body;
 mod pool;
 mod pool_key;
+mod proxy;
 mod request;
 mod resolver;
 mod response;
@@ -33,13 +41,26 @@ mod task_group;
 mod throttle;
 mod timing;
 mod tls;
+mod upgraded;
 
 pub use body::Body;
+pub use certificates::{
+    CertificateOverride, CertificateRequest, ClientCertificates, ClientIdentity, IdentityError,
+    RejectedCertificate,
+};
 pub use config::{HeaderLimits, Http2Config, NetworkConfig, Roots, Timeouts};
+pub use dialer::{ByteStream, Dialer, TcpDialer};
 pub use error::{BodyAbort, ConfigError, Error, ProtocolError, RequestLinePart, Sent, TlsError};
+#[cfg(feature = "hickory")]
+pub use hickory_resolver::{HickoryResolver, NameServer};
 pub use network::Network;
-pub use pool_key::{PoolKey, ProxyId, Scheme};
-pub use request::{OnBodyChunk, OnInformational, Request, RequestBody};
+pub use pool_key::{PoolKey, Scheme, Versions};
+pub use proxy::{
+    Proxy, ProxyCredentials, ProxyError, ProxyKind, ProxyParseError, ProxyResolver, ProxyRules, ProxyTarget,
+    Route, SocksFailure,
+};
+pub use request::{ConnectionChoice, OnBodyChunk, OnInformational, Request, RequestBody, Upgrade};
 pub use resolver::{ResolveError, Resolver, StaticResolver, SystemResolver};
 pub use response::Response;
 pub use timing::{Phase, Reuse, Timing, Version};
+pub use upgraded::Upgraded;

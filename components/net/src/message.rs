@@ -1,9 +1,12 @@
 //! Between our messages and hyper's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{
+    CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
+};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Uri};
 
@@ -22,7 +25,19 @@ pub(crate) struct Prepared {
     target: PathAndQuery,
     headers: HeaderMap,
     body: Option<BodySource>,
+    expects_continue: Option<Duration>,
     exchange: Arc<Exchange>,
+}
+
+/// The form of a request's target on HTTP/1.1.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9112#section-3.2>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TargetForm {
+    /// For the server itself.
+    Origin,
+    /// For a proxy that forwards it, which may want to know who asks.
+    Absolute { authorization: Option<String> },
 }
 
 impl Prepared {
@@ -30,6 +45,7 @@ impl Prepared {
         request: Request,
         scheme: Scheme,
         most_interim_responses: usize,
+        continue_timeout: Duration,
     ) -> Result<Self, Error> {
         let line = Error::UnrepresentableRequestLine;
         let method = Method::from_bytes(&request.method)
@@ -51,6 +67,8 @@ impl Prepared {
             RequestBody::Stream { stream, length } => BodySource::Stream { stream, length },
         };
         let headers = header_map(request.headers, &body)?;
+        let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        let expects_continue = headers.get(EXPECT).is_some_and(expects).then_some(continue_timeout);
         let exchange = Exchange::new(request.on_body_chunk, request.on_informational, most_interim_responses);
         Ok(Prepared {
             method,
@@ -59,6 +77,7 @@ impl Prepared {
             target,
             headers,
             body: Some(body),
+            expects_continue,
             exchange: Arc::new(exchange),
         })
     }
@@ -79,7 +98,11 @@ impl Prepared {
     }
 
     /// The message for one attempt; `None` when the body was a stream and is used up.
-    pub(crate) fn message(&mut self, protocol: Protocol) -> Option<http::Request<OutgoingBody>> {
+    pub(crate) fn message(
+        &mut self,
+        protocol: Protocol,
+        form: TargetForm,
+    ) -> Option<http::Request<OutgoingBody>> {
         let source = match self.body.take()? {
             BodySource::Bytes(bytes) => {
                 self.body = Some(BodySource::Bytes(bytes.clone()));
@@ -87,7 +110,12 @@ impl Prepared {
             }
             stream => stream,
         };
-        let mut message = http::Request::new(OutgoingBody::new(source, self.exchange.clone()));
+        let mut body = OutgoingBody::new(source, self.exchange.clone());
+        // NOTE: In HTTP/2 nobody would hear the answer, so the body is not held back.
+        if let (Protocol::Http1, Some(timeout)) = (protocol, self.expects_continue) {
+            body = body.expecting_continue(timeout);
+        }
+        let mut message = http::Request::new(body);
         *message.method_mut() = self.method.clone();
         let mut parts = http::uri::Parts::default();
         parts.path_and_query = Some(self.target.clone());
@@ -104,6 +132,13 @@ impl Prepared {
                 }
                 for (name, value) in self.headers.iter().filter(|(name, _)| **name != HOST) {
                     headers.append(name.clone(), value.clone());
+                }
+                if let TargetForm::Absolute { authorization } = form {
+                    parts.scheme = Some(http::uri::Scheme::HTTP);
+                    parts.authority = Some(self.authority.clone());
+                    if let Some(value) = authorization.and_then(|value| HeaderValue::try_from(value).ok()) {
+                        headers.insert(PROXY_AUTHORIZATION, value);
+                    }
                 }
                 *message.headers_mut() = headers;
                 let exchange = self.exchange.clone();
@@ -177,7 +212,7 @@ mod tests {
     fn prepare(change: impl FnOnce(&mut Request)) -> Result<Prepared, Error> {
         let mut request = Request::new("GET", "example.com", "/");
         change(&mut request);
-        Prepared::new(request, Scheme::Https, 8)
+        Prepared::new(request, Scheme::Https, 8, Duration::from_secs(1))
     }
 
     fn header(name: &'static str, value: &'static [u8]) -> (Bytes, Bytes) {
@@ -226,13 +261,23 @@ mod tests {
             request.headers = vec![header("X-A", b"1"), header("x-a", b"2")];
         })
         .expect("a plain request");
-        let first = prepared.message(Protocol::Http1).expect("an empty body is at hand");
+        let first = prepared.message(Protocol::Http1, TargetForm::Origin).expect("an empty body is at hand");
         assert_eq!(first.uri().to_string(), "/p?q");
         assert_eq!(first.headers()[HOST], "example.com");
         assert_eq!(first.headers().get_all("x-a").iter().count(), 2);
-        let second = prepared.message(Protocol::Http2).expect("an empty body is at hand");
+        let second = prepared.message(Protocol::Http2, TargetForm::Origin).expect("an empty body is at hand");
         assert_eq!(second.uri().to_string(), "https://example.com/p?q");
         assert!(!second.headers().contains_key(HOST));
+    }
+
+    #[test]
+    fn a_proxy_that_forwards_is_told_the_whole_url() {
+        let mut prepared = prepare(|request| request.target = "/p?q".into()).expect("a plain request");
+        let form = TargetForm::Absolute { authorization: Some("Basic eDp5".to_owned()) };
+        let message = prepared.message(Protocol::Http1, form).expect("an empty body is at hand");
+        assert_eq!(message.uri().to_string(), "http://example.com/p?q");
+        assert_eq!(message.headers()[HOST], "example.com");
+        assert_eq!(message.headers()[PROXY_AUTHORIZATION], "Basic eDp5");
     }
 
     #[test]
@@ -240,9 +285,11 @@ mod tests {
         let stream = Box::pin(futures::stream::iter([Ok(Bytes::from_static(b"x"))]));
         let mut prepared = prepare(|request| request.body = RequestBody::Stream { stream, length: None })
             .expect("a plain request");
-        let message = prepared.message(Protocol::Http1).expect("not sent yet");
-        assert!(prepared.message(Protocol::Http1).is_none() && !prepared.can_send_again());
+        let message = prepared.message(Protocol::Http1, TargetForm::Origin).expect("not sent yet");
+        assert!(
+            prepared.message(Protocol::Http1, TargetForm::Origin).is_none() && !prepared.can_send_again()
+        );
         prepared.take_back(message);
-        assert!(prepared.message(Protocol::Http1).is_some());
+        assert!(prepared.message(Protocol::Http1, TargetForm::Origin).is_some());
     }
 }

@@ -1,7 +1,8 @@
 //! The door: requests in, responses out.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -9,23 +10,27 @@ use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::body::{Body, BodyPresence};
+use crate::body::{Body, BodyLimits, BodyPresence};
 use crate::config::{HeaderLimits, NetworkConfig, Timeouts};
-use crate::connect::{Connector, Protocol};
+use crate::connect::{ConnectionInfo, Connector, Protocol};
 use crate::error::{ConfigError, Error, ProtocolError, Sent};
 use crate::exchange::Exchange;
 use crate::hyper_error::head_error;
-use crate::message::{Prepared, header_list};
+use crate::message::{Prepared, TargetForm, header_list};
 use crate::pool::{Disposal, Freshness, Lease, Pool};
-use crate::pool_key::PoolKey;
-use crate::request::Request;
+use crate::pool_key::{PoolKey, Versions};
+use crate::proxy::{Proxy, ProxyCredentials, ProxyError, ProxyResolver, ProxyTarget, Route, tunnel};
+use crate::request::{ConnectionChoice, Request, Upgrade};
 use crate::response::Response;
 use crate::throttle::Throttle;
 use crate::timing::{Phase, Reuse, Timing, Version};
 use crate::tls::Tls;
+use crate::upgraded::Upgraded;
 
 /// How many connections one request may find dead before that is the answer.
 const MOST_ATTEMPTS: usize = 5;
+/// How many ways a proxy resolver may name for one request.
+const MOST_ROUTES: usize = 16;
 
 /// The pool of connections and everything beneath it. Clones share it; when the last clone, request and body are gone, nothing of it
 /// is left running.
@@ -38,6 +43,10 @@ struct Inner {
     pool: Arc<Pool>,
     timeouts: Timeouts,
     header_limits: HeaderLimits,
+    max_response_body: Option<u64>,
+    proxies: Option<Arc<dyn ProxyResolver>>,
+    /// What the proxies that asked for credentials are shown.
+    proxy_credentials: Mutex<HashMap<Proxy, ProxyCredentials>>,
     throttle: Option<Arc<Throttle>>,
 }
 
@@ -55,12 +64,21 @@ impl Network {
             return Err(ConfigError::Zero(name));
         }
         let tls = Tls::new(&config)?;
-        let connector = Connector { resolver: config.resolver.clone(), tls, timeouts: config.timeouts };
+        let connector = Connector {
+            resolver: config.resolver.clone(),
+            dialer: config.dialer.clone(),
+            tls,
+            timeouts: config.timeouts,
+            header_limits: config.header_limits,
+        };
         Ok(Network {
             inner: Arc::new(Inner {
                 pool: Pool::new(&config, connector),
                 timeouts: config.timeouts,
                 header_limits: config.header_limits,
+                max_response_body: config.max_response_body,
+                proxies: config.proxies.clone(),
+                proxy_credentials: Mutex::default(),
                 throttle: config.throttle.map(|rate| Arc::new(Throttle::new(rate))),
             }),
         })
@@ -71,6 +89,15 @@ impl Network {
     pub fn send(&self, request: Request, key: PoolKey) -> BoxFuture<'static, Result<Response, Error>> {
         let inner = self.inner.clone();
         Box::pin(async move { inner.send(request, key).await })
+    }
+
+    /// Sets what that proxy is shown from now on when it has no credentials of its own; `None` forgets them.
+    pub fn set_proxy_credentials(&self, proxy: &Proxy, credentials: Option<ProxyCredentials>) {
+        let mut known = self.inner.proxy_credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        match credentials {
+            Some(credentials) => known.insert(proxy.without_credentials(), credentials),
+            None => known.remove(&proxy.without_credentials()),
+        };
     }
 
     /// Closes every connection that serves nobody.
@@ -87,17 +114,83 @@ impl fmt::Debug for Network {
 
 impl Inner {
     /// <https://fetch.spec.whatwg.org/#concept-http-network-fetch>, the part that speaks HTTP.
-    async fn send(&self, request: Request, key: PoolKey) -> Result<Response, Error> {
+    async fn send(&self, request: Request, mut key: PoolKey) -> Result<Response, Error> {
         let started = Instant::now();
         let runtime = Handle::try_current().map_err(|_| Error::ShutDown)?;
-        let mut prepared = Prepared::new(request, key.scheme, self.header_limits.interim_responses)?;
-        let mut freshness = Freshness::Any;
+        let upgrade = request.upgrade;
+        let freshness = match (request.connection, upgrade) {
+            (ConnectionChoice::Any, Upgrade::Refuse) => Freshness::Any,
+            _ => Freshness::New,
+        };
+        if upgrade == Upgrade::Accept {
+            key.versions = Versions::Http1Only;
+        }
+        let limits = (self.header_limits.interim_responses, self.timeouts.expect_continue);
+        let mut prepared = Prepared::new(request, key.scheme, limits.0, limits.1)?;
+        let sending = Sending { started, runtime, upgrade };
+        let mut routes = self.routes(&key).await.into_iter().peekable();
+        while let Some(proxy) = routes.next() {
+            key.proxy = proxy;
+            let error = match self.send_on_route(&mut prepared, &key, freshness, &sending).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let unreachable = matches!(error, Error::Proxy(ProxyError::Unreachable(_)));
+            if !unreachable || routes.peek().is_none() {
+                return Err(error);
+            }
+            tracing::debug!(%error, "trying the next route");
+        }
+        Err(Error::ClosedBeforeResponse { sent: Sent::No })
+    }
+
+    /// The ways to the key's server, at least one.
+    async fn routes(&self, key: &PoolKey) -> Vec<Option<Proxy>> {
+        if key.proxy.is_some() {
+            return vec![key.proxy.clone()];
+        }
+        let Some(proxies) = &self.proxies else { return vec![None] };
+        let target = ProxyTarget { scheme: key.scheme, host: key.bare_host().to_owned(), port: key.port };
+        let mut routes: Vec<Option<Proxy>> = proxies
+            .routes(&target)
+            .await
+            .into_iter()
+            .take(MOST_ROUTES)
+            .map(|route| match route {
+                Route::Direct => None,
+                Route::Proxy(proxy) => Some(self.with_known_credentials(proxy)),
+            })
+            .collect();
+        if routes.is_empty() {
+            routes.push(None);
+        }
+        routes
+    }
+
+    fn with_known_credentials(&self, proxy: Proxy) -> Proxy {
+        if proxy.credentials().is_some() {
+            return proxy;
+        }
+        let known = self.proxy_credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(&proxy) {
+            Some(credentials) => proxy.with_credentials(credentials.clone()),
+            None => proxy,
+        }
+    }
+
+    async fn send_on_route(
+        &self,
+        prepared: &mut Prepared,
+        key: &PoolKey,
+        mut freshness: Freshness,
+        sending: &Sending,
+    ) -> Result<Response, Error> {
         for attempt in 1.. {
             let lease = self.pool.obtain(key.clone(), freshness).await?;
             let (reuse, protocol) = (lease.reuse(), lease.protocol());
             // Only a body that is still there is sent again, see below.
-            let Some(message) = prepared.message(protocol) else { break };
-            let error = match self.attempt(lease, message, &mut prepared, started, &runtime).await {
+            let Some(message) = prepared.message(protocol, target_form(lease.info())) else { break };
+            let error = match self.attempt(lease, message, prepared, sending).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -118,7 +211,9 @@ impl Inner {
                 return Err(error);
             }
             tracing::debug!(%error, attempt, "the connection was dead; trying another");
-            freshness = Freshness::DistrustIdle;
+            if freshness == Freshness::Any {
+                freshness = Freshness::DistrustIdle;
+            }
         }
         Err(Error::ClosedBeforeResponse { sent: Sent::No })
     }
@@ -129,12 +224,11 @@ impl Inner {
         mut lease: Lease,
         message: http::Request<crate::outgoing_body::OutgoingBody>,
         prepared: &mut Prepared,
-        started: Instant,
-        runtime: &Handle,
+        sending: &Sending,
     ) -> Result<Response, Error> {
         let exchange = prepared.exchange().clone();
         let request_start = Instant::now();
-        let sending = async {
+        let answering = async {
             tokio::select! {
                 biased;
                 result = lease.send(message) => Ok(result),
@@ -142,7 +236,7 @@ impl Inner {
                 () = self.response_overdue(&exchange) => Err(Error::ResponseTimeout),
             }
         };
-        let response = match sending.await {
+        let mut response = match answering.await {
             Ok(Ok(response)) => response,
             Ok(Err((error, message))) => {
                 let unsent = message.is_some();
@@ -164,12 +258,26 @@ impl Inner {
             }
         };
         let response_start = Instant::now();
+        let mut upgraded = None;
+        if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+            if sending.upgrade == Upgrade::Refuse {
+                exchange.abandon();
+                return Err(Error::Protocol(ProtocolError::UnexpectedUpgrade));
+            }
+            let stream = hyper::upgrade::on(&mut response).await.map_err(|error| head_error(&error))?;
+            upgraded = Some(Upgraded::new(stream));
+        }
         let presence = match response.status() {
-            http::StatusCode::NO_CONTENT | http::StatusCode::NOT_MODIFIED => BodyPresence::Never,
+            http::StatusCode::SWITCHING_PROTOCOLS
+            | http::StatusCode::NO_CONTENT
+            | http::StatusCode::NOT_MODIFIED => BodyPresence::Never,
             _ if prepared.is_head() => BodyPresence::Never,
             _ => BodyPresence::Maybe,
         };
-        self.response(response, presence, lease, exchange, [started, request_start, response_start], runtime)
+        let times = [sending.started, request_start, response_start];
+        let mut response = self.response(response, presence, lease, exchange, times, &sending.runtime)?;
+        response.upgraded = upgraded;
+        Ok(response)
     }
 
     /// Ends when the response's head is overdue.
@@ -193,16 +301,20 @@ impl Inner {
         runtime: &Handle,
     ) -> Result<Response, Error> {
         let (parts, incoming) = response.into_parts();
-        let fault = if parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
-            Some(ProtocolError::UnexpectedUpgrade)
-        } else if parts.headers.len() > self.header_limits.count {
-            Some(ProtocolError::HeadersTooLarge)
+        let fault = if parts.headers.len() > self.header_limits.count {
+            Some(Error::Protocol(ProtocolError::HeadersTooLarge))
+        } else if parts.status == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED && lease.info().forwards {
+            // The proxy's answer and not the server's. A server that gives one by itself is not listened to about proxies.
+            lease.info().proxy.as_ref().map(|proxy| {
+                let challenges = tunnel::challenges(&parts.headers);
+                ProxyError::AuthenticationRequired { proxy: proxy.without_credentials(), challenges }.into()
+            })
         } else {
             None
         };
         if let Some(fault) = fault {
             exchange.abandon();
-            return Err(Error::Protocol(fault));
+            return Err(fault);
         }
         let version = match parts.version {
             http::Version::HTTP_2 => Version::Http2,
@@ -218,7 +330,7 @@ impl Inner {
             None => Bytes::new(),
         };
         let info = lease.info();
-        let remote = info.remote;
+        let (remote, proxy) = (info.remote, info.proxy.clone());
         let fresh = |phase| (lease.reuse() == Reuse::Fresh).then(|| clamp(phase, started));
         let timing = Timing {
             started: started.into_std(),
@@ -238,10 +350,32 @@ impl Inner {
             lease,
             exchange,
             runtime.clone(),
-            self.timeouts.body_idle,
+            BodyLimits {
+                idle: self.timeouts.body_idle,
+                total: self.timeouts.body_total,
+                bytes: self.max_response_body,
+            },
             self.throttle.clone(),
         );
-        Ok(Response { status: parts.status.as_u16(), reason, version, headers, body, timing, remote })
+        let status = parts.status.as_u16();
+        Ok(Response { status, reason, version, headers, body, timing, remote, proxy, upgraded: None })
+    }
+}
+
+/// What stays the same over all attempts at one request.
+struct Sending {
+    started: Instant,
+    runtime: Handle,
+    upgrade: Upgrade,
+}
+
+/// How the request's target is written on that connection.
+fn target_form(info: &ConnectionInfo) -> TargetForm {
+    match &info.proxy {
+        Some(proxy) if info.forwards => {
+            TargetForm::Absolute { authorization: proxy.credentials().map(ProxyCredentials::basic) }
+        }
+        _ => TargetForm::Origin,
     }
 }
 

@@ -1,14 +1,17 @@
 //! The request's body on its way to the connection, which takes a piece when it can send one.
 
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use http_body::{Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
 
 use crate::error::{BodyAbort, Error};
 use crate::exchange::{BodyPhase, Exchange};
@@ -37,6 +40,8 @@ pub(crate) struct OutgoingBody {
     length: Option<u64>,
     taken: u64,
     done: bool,
+    /// Runs while the server has not said that it wants the body, which goes out at its end all the same.
+    gate: Option<Pin<Box<Sleep>>>,
     exchange: Arc<Exchange>,
 }
 
@@ -45,7 +50,27 @@ impl OutgoingBody {
         let length = source.length();
         let done = length == Some(0);
         exchange.begin(if done { BodyPhase::Done } else { BodyPhase::WithConnection });
-        OutgoingBody { source, length, taken: 0, done, exchange }
+        OutgoingBody { source, length, taken: 0, done, gate: None, exchange }
+    }
+
+    /// Holds the body back until the server says `100 Continue`, but not longer than `timeout`.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1>
+    pub(crate) fn expecting_continue(mut self, timeout: Duration) -> Self {
+        if !self.done {
+            self.gate = Some(Box::pin(sleep(timeout)));
+        }
+        self
+    }
+
+    fn poll_gate(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(gate) = &mut self.gate else { return Poll::Ready(()) };
+        self.exchange.waiting_for_source(cx.waker());
+        if self.exchange.is_continued() || gate.as_mut().poll(cx).is_ready() {
+            self.gate = None;
+            return Poll::Ready(());
+        }
+        Poll::Pending
     }
 
     /// The source, if nothing was taken from it.
@@ -88,6 +113,9 @@ impl http_body::Body for OutgoingBody {
         }
         if this.exchange.is_abandoned() {
             return this.abort(BodyAbort::Aborted);
+        }
+        if this.poll_gate(cx).is_pending() {
+            return if this.exchange.is_abandoned() { this.abort(BodyAbort::Aborted) } else { Poll::Pending };
         }
         let Poll::Ready(next) = this.poll_source(cx) else {
             this.exchange.waiting_for_source(cx.waker());

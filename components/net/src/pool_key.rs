@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::proxy::Proxy;
+
 /// How the bytes of a request travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scheme {
@@ -29,13 +31,15 @@ impl Scheme {
     }
 }
 
-/// Names one proxy.
-///
-/// FIXME: proxies (HTTP, `CONNECT`, SOCKS5, `NO_PROXY`) are a later part of this crate; until then no value of this
-/// type exists, so no key can ask for a proxy that would not be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum ProxyId {}
+/// Which versions of HTTP a connection may speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Versions {
+    /// HTTP/2 or HTTP/1.1, as ALPN decides.
+    #[default]
+    Any,
+    /// HTTP/1.1 alone, as a connection needs it that is to become another protocol's.
+    Http1Only,
+}
 
 /// What a connection is kept under.
 ///
@@ -52,8 +56,10 @@ pub struct PoolKey {
     pub port: u16,
     /// Whether requests on the connection carry credentials.
     pub credentials: bool,
-    /// The proxy the connection goes through.
-    pub proxy: Option<ProxyId>,
+    /// The proxy the connection goes through; with `None` the network's proxy resolver decides.
+    pub proxy: Option<Proxy>,
+    /// What it may speak.
+    pub versions: Versions,
     /// Tells apart configurations of TLS that must not share connections; 0 for the usual one.
     pub tls_configuration: u64,
 }
@@ -73,6 +79,7 @@ impl PoolKey {
             port,
             credentials: false,
             proxy: None,
+            versions: Versions::Any,
             tls_configuration: 0,
         }
     }

@@ -42,6 +42,28 @@ impl fmt::Debug for RequestBody {
     }
 }
 
+/// Which connections a request may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConnectionChoice {
+    /// One from the pool, or a new one.
+    #[default]
+    Any,
+    /// A new one. Those that the key has are given no more requests: a server that answers with 421 does not want them there.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20>
+    New,
+}
+
+/// What a switch of protocols means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Upgrade {
+    /// Nobody has asked for one; it is an error.
+    #[default]
+    Refuse,
+    /// The response with status 101 carries the connection. The request goes over a new HTTP/1.1 connection of its own.
+    Accept,
+}
+
 /// A request. `Host` (`:authority` in HTTP/2) comes from `authority` and `Content-Length` from the body when they are not among
 /// the headers.
 pub struct Request {
@@ -59,8 +81,12 @@ pub struct Request {
     pub on_body_chunk: Option<OnBodyChunk>,
     /// Hears of interim responses.
     ///
-    /// FIXME: HTTP/2 (hyper hands interim responses on for HTTP/1.1 only).
+    /// FIXME: HTTP/2. hyper reads them and hands them to nobody; hearing them takes a connection driven by `h2` itself.
     pub on_informational: Option<OnInformational>,
+    /// Which connections it may take.
+    pub connection: ConnectionChoice,
+    /// What a switch of protocols means.
+    pub upgrade: Upgrade,
 }
 
 impl Request {
@@ -74,6 +100,8 @@ impl Request {
             body: RequestBody::Empty,
             on_body_chunk: None,
             on_informational: None,
+            connection: ConnectionChoice::Any,
+            upgrade: Upgrade::Refuse,
         }
     }
 }

@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use crate::body::Body;
+use crate::proxy::Proxy;
 use crate::timing::{Timing, Version};
+use crate::upgraded::Upgraded;
 
 /// A response. Its body is still under way.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Response {
-    /// The status, 200 to 999.
+    /// The status, 200 to 999; or 101 with [`Response::upgraded`].
     pub status: u16,
     /// The reason phrase; empty in HTTP/2.
     ///
@@ -28,6 +30,10 @@ pub struct Response {
     pub body: Body,
     /// When things happened.
     pub timing: Timing,
-    /// Who answered.
+    /// Who answered: the server, or the proxy that the connection goes through.
     pub remote: SocketAddr,
+    /// The proxy that the connection goes through.
+    pub proxy: Option<Proxy>,
+    /// The connection, when the status is 101 and the request wanted it.
+    pub upgraded: Option<Upgraded>,
 }

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::policy::ConnectionId;
 use super::{ConnectionSettings, Http1Sender, Http2Sender, Line, Pool};
-use crate::connect::{ConnectionInfo, Connector, Io, Protocol};
+use crate::connect::{ConnectionInfo, Connector, Protocol};
+use crate::dialer::ByteStream;
 use crate::error::Error;
 use crate::hyper_error::head_error;
 use crate::outgoing_body::OutgoingBody;
@@ -77,7 +78,7 @@ pub(super) async fn open_and_drive(
 async fn drive_http1(
     pool: &Weak<Pool>,
     id: ConnectionId,
-    io: Box<dyn Io>,
+    io: Box<dyn ByteStream>,
     info: ConnectionInfo,
     settings: &ConnectionSettings,
 ) -> Result<(), Error> {
@@ -95,6 +96,7 @@ async fn drive_http1(
         let Some(pool) = pool.upgrade() else { return Ok(()) };
         pool.connected(id, Line::Http1 { idle: Some(sender), returns: Returns(returns) }, info);
     }
+    let connection = connection.with_upgrades();
     tokio::pin!(connection);
     loop {
         let mut sender: Http1Sender = tokio::select! {
@@ -126,7 +128,7 @@ async fn drive_http1(
 async fn drive_http2(
     pool: &Weak<Pool>,
     id: ConnectionId,
-    io: Box<dyn Io>,
+    io: Box<dyn ByteStream>,
     info: ConnectionInfo,
     settings: &ConnectionSettings,
     tasks: Weak<TaskGroup>,
@@ -136,6 +138,9 @@ async fn drive_http2(
         .initial_stream_window_size(settings.http2.stream_window)
         .initial_connection_window_size(settings.http2.connection_window)
         .max_header_list_size(settings.header_limits.bytes)
+        .timer(TokioTimer::new())
+        .keep_alive_interval(settings.http2.keep_alive_interval)
+        .keep_alive_timeout(settings.http2.keep_alive_timeout)
         .handshake::<_, OutgoingBody>(TokioIo::new(io))
         .await
         .map_err(|error| head_error(&error))?;

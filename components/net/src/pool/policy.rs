@@ -24,6 +24,8 @@ pub(crate) enum Freshness {
     Any,
     /// One has just turned out dead; those that have lain beside it are not trusted either.
     DistrustIdle,
+    /// None will do, idle or not.
+    New,
 }
 
 /// What to do.
@@ -121,11 +123,14 @@ impl Policy {
     ) -> (WaiterId, Vec<Action>) {
         let mut actions = Vec::new();
         let key = Arc::new(key);
-        if freshness == Freshness::DistrustIdle {
-            let idle = |connection: &Connection| matches!(connection.state, State::Idle { .. });
-            for id in self.connections_of(&key, idle) {
-                self.close(id, &mut actions);
-            }
+        let gives_way = |connection: &Connection| match freshness {
+            Freshness::Any => false,
+            Freshness::DistrustIdle => matches!(connection.state, State::Idle { .. }),
+            // Those at work finish what they do, outside the pool.
+            Freshness::New => !matches!(connection.state, State::Connecting),
+        };
+        for id in self.connections_of(&key, gives_way) {
+            self.close(id, &mut actions);
         }
         let waiter = WaiterId(self.new_id());
         self.groups.entry(key.clone()).or_default().waiters.push_back(waiter);

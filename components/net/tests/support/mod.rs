@@ -15,10 +15,15 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use longhaul_net::{Body, Error, Network, NetworkConfig, PoolKey, Request, Response, Roots, Scheme};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationList, CertificateRevocationListParams, IsCa,
+    Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::NoClientAuth;
+use rustls::server::danger::ClientCertVerifier;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -256,6 +261,7 @@ pub(crate) fn header<'a>(response: &'a Response, name: &str) -> Option<&'a [u8]>
 /// A certificate authority made for one test.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
+    der: CertificateDer<'static>,
     pub(crate) pem: String,
 }
 
@@ -268,8 +274,36 @@ impl Authority {
         let name = format!("test authority {}", NUMBER.fetch_add(1, Ordering::Relaxed));
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).expect("the parameters are sound").pem();
-        Authority { issuer: Issuer::new(params, key), pem }
+        let certificate = params.self_signed(&key).expect("the parameters are sound");
+        Authority { pem: certificate.pem(), der: certificate.der().clone(), issuer: Issuer::new(params, key) }
+    }
+
+    pub(crate) fn der(&self) -> CertificateDer<'static> {
+        self.der.clone()
+    }
+
+    /// A certificate by this authority.
+    pub(crate) fn sign(&self, params: &CertificateParams, key: &KeyPair) -> rcgen::Certificate {
+        params.signed_by(key, &self.issuer).expect("the parameters are sound")
+    }
+
+    /// A list of certificates that this authority has revoked, by their numbers.
+    pub(crate) fn revocation_list(&self, numbers: &[u64]) -> CertificateRevocationList {
+        let revoked = numbers.iter().map(|number| RevokedCertParams {
+            serial_number: SerialNumber::from(*number),
+            revocation_time: date_time_ymd(2021, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2021, 1, 1),
+            next_update: date_time_ymd(3000, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).expect("the parameters are sound")
     }
 
     /// A server's settings with a certificate for `names`, changed by `change`.
@@ -278,6 +312,26 @@ impl Authority {
         names: &[&str],
         alpn: &[&str],
         change: impl FnOnce(&mut CertificateParams),
+    ) -> Arc<ServerConfig> {
+        self.server_for(names, alpn, change, Arc::new(NoClientAuth))
+    }
+
+    /// A server's settings that let in only clients whom `verifier` knows.
+    pub(crate) fn server_with_clients(
+        &self,
+        names: &[&str],
+        alpn: &[&str],
+        verifier: Arc<dyn ClientCertVerifier>,
+    ) -> Arc<ServerConfig> {
+        self.server_for(names, alpn, |_| {}, verifier)
+    }
+
+    fn server_for(
+        &self,
+        names: &[&str],
+        alpn: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+        verifier: Arc<dyn ClientCertVerifier>,
     ) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("keys can be made");
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -288,7 +342,7 @@ impl Authority {
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider knows them")
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier)
             .with_single_cert(vec![certificate.der().clone()], key)
             .expect("the key is the certificate's");
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
