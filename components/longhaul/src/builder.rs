@@ -105,6 +105,13 @@ impl Builder {
         self
     }
 
+    /// Also refuses the certificates on this list of revoked ones, in PEM or DER. It is added to those of the network's settings, so
+    /// [`Builder::network`] comes first.
+    pub fn revocation_list(mut self, list: impl Into<Vec<u8>>) -> Self {
+        self.network = self.network.with_revocation_list(list);
+        self
+    }
+
     /// Who runs service workers' agents. Without one, events for them stay owed.
     pub fn agent_host(mut self, host: Arc<dyn AgentHost>) -> Self {
         self.agent_host = host;

@@ -26,7 +26,7 @@ pub(super) async fn fetch(options: FetchOptions) -> Result<Exit, Failure> {
         .network(network(&options.network, None)?)
         .build()
         .await
-        .map_err(|error| cannot_build(error, None, &options.network.cacert))?;
+        .map_err(|error| cannot_build(error, None, &options.network))?;
     let response = user_agent.fetch(request, longhaul::fetch::FetchOptions::default()).await;
     let shown = show(response, &options).await;
     user_agent.shutdown().await;

@@ -138,11 +138,18 @@ pub struct FetchOptions {
 }
 
 /// How the network is reached.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct NetworkOptions {
     /// Also trust the certificates of this file in PEM
     #[arg(long, value_name = "FILE")]
     pub cacert: Vec<PathBuf>,
+    /// Refuse the certificates that this file, in PEM or DER, lists as revoked
+    #[arg(long, value_name = "FILE")]
+    pub crl: Vec<PathBuf>,
+    /// Use this proxy for everything (http://, https://, socks5:// or socks5h://), or `env` for what HTTP_PROXY, HTTPS_PROXY,
+    /// ALL_PROXY and NO_PROXY say
+    #[arg(long, value_name = "URL|env")]
+    pub proxy: Option<String>,
     /// Connect to ADDRESS, optionally with a port, for HOST; for tests
     #[arg(long, value_name = "HOST=ADDRESS", hide = true, value_parser = host_rule)]
     pub host_rule: Vec<(String, SocketAddr)>,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use longhaul::BuildError;
-use longhaul::net::{ConfigError, NetworkConfig, StaticResolver};
+use longhaul::net::{ConfigError, NetworkConfig, Proxy, ProxyParseError, ProxyRules, StaticResolver};
 use longhaul::storage::OpenError;
 
 use super::options::NetworkOptions;
@@ -66,6 +66,19 @@ pub(super) fn network(options: &NetworkOptions, throttle: Option<u64>) -> Result
             Err(error) => return Err(Failure::usage(format!("{}: {error}", path.display()))),
         }
     }
+    for path in &options.crl {
+        match std::fs::read(path) {
+            Ok(list) => config = config.with_revocation_list(list),
+            Err(error) => return Err(Failure::usage(format!("{}: {error}", path.display()))),
+        }
+    }
+    if let Some(proxy) = &options.proxy {
+        let usage = |error: ProxyParseError| Failure::usage(error.to_string());
+        config = match proxy.as_str() {
+            "env" => config.with_proxies(Arc::new(ProxyRules::from_environment().map_err(usage)?)),
+            url => config.with_proxies(Arc::new(Proxy::parse(url).map_err(usage)?)),
+        };
+    }
     if !options.host_rule.is_empty() {
         let mut resolver = StaticResolver::new();
         for (host, address) in &options.host_rule {
@@ -77,12 +90,17 @@ pub(super) fn network(options: &NetworkOptions, throttle: Option<u64>) -> Result
 }
 
 /// The line and the exit code for a user agent that could not be built on the profile in `directory`, with the certificates
-/// of the files `cacert`.
-pub(super) fn cannot_build(error: BuildError, directory: Option<&Path>, cacert: &[PathBuf]) -> Failure {
+/// of the options' files.
+pub(super) fn cannot_build(error: BuildError, directory: Option<&Path>, options: &NetworkOptions) -> Failure {
     if let BuildError::Network(ConfigError::BadRoots { index, reason }) = &error
-        && let Some(path) = cacert.get(*index)
+        && let Some(path) = options.cacert.get(*index)
     {
         return Failure::usage(format!("{}: no certificates in PEM: {reason}", path.display()));
+    }
+    if let BuildError::Network(ConfigError::BadRevocationList { index, reason }) = &error
+        && let Some(path) = options.crl.get(*index)
+    {
+        return Failure::usage(format!("{}: no list of revoked certificates: {reason}", path.display()));
     }
     let exit = match &error {
         BuildError::Profile(OpenError::InUse { .. }) => Exit::ProfileInUse,

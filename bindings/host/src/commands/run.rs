@@ -58,10 +58,8 @@ pub(super) async fn run(options: RunOptions) -> Result<Exit, Failure> {
     for (name, state) in options.grant {
         builder = builder.permission(&name, state);
     }
-    let user_agent = builder
-        .build()
-        .await
-        .map_err(|error| cannot_build(error, Some(&directory), &options.network.cacert))?;
+    let user_agent =
+        builder.build().await.map_err(|error| cannot_build(error, Some(&directory), &options.network))?;
     for finding in user_agent.findings() {
         outcome.display.line(finding.to_string());
     }

@@ -11,7 +11,7 @@ use longhaul::{BuildError, UserAgent};
 use longhaul_dom::ConsoleSink;
 use tokio::sync::mpsc;
 
-use super::options::ProfileOptions;
+use super::options::{NetworkOptions, ProfileOptions};
 use super::profile::{cannot_build, profile_directory};
 use crate::agent::{AgentLimits, Listeners, ServiceWorkerAgents};
 use crate::control::{FetchDetails, Reply, Request, ask, perform};
@@ -85,7 +85,7 @@ enum OnProfile {
 }
 
 fn cannot_open(error: BuildError, directory: &Path) -> OnProfile {
-    let failure = cannot_build(error, Some(directory), &[]);
+    let failure = cannot_build(error, Some(directory), &NetworkOptions::default());
     match failure.exit {
         Exit::ProfileInUse => OnProfile::InUse(failure),
         _ => OnProfile::Failed(failure),
