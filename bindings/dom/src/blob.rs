@@ -52,6 +52,15 @@ pub(crate) fn blob_data(object: &ObjectRef) -> Result<BlobData, Exception> {
     }
 }
 
+/// Another object of the same bytes: what a structured clone of a blob or a file is.
+pub(crate) fn copy_of(object: &ObjectRef) -> Result<ObjectRef, Exception> {
+    if let Some(file) = object.downcast::<File>() {
+        let File { data, name, last_modified } = &*file;
+        return Ok(Arc::new(File { data: data.clone(), name: name.clone(), last_modified: *last_modified }));
+    }
+    blob_data(object).map(|data| Arc::new(Blob { data }) as ObjectRef)
+}
+
 impl BlobData {
     /// <https://w3c.github.io/FileAPI/#constructorBlob>
     fn from_parts(parts: Vec<BlobPart>, r#type: &str, endings: EndingType) -> Result<Self, Exception> {

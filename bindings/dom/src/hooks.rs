@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use longhaul_idl::runtime::{Exception, Held, Hook, Realm, TaskSource, Value};
+use longhaul_idl::runtime::{Exception, Held, Hook, ObjectRef, Realm, TaskSource, Value};
 
 use crate::background_fetch::update_ui;
 use crate::html::delay;
+use crate::structured_clone;
 
 /// Name and function.
 pub(crate) static HOOKS: &[(&str, Hook)] = &[
@@ -15,7 +16,17 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
         crate::service_worker::answer_fetch(realm, number(&event)? as u64, answer)
     }),
     ("cancelTimer", cancel_timer),
+    ("cloneAppend", structured_clone::append),
+    ("cloneDrop", structured_clone::forget),
+    ("cloneRead", structured_clone::read),
+    ("cloneReceive", structured_clone::receive),
+    ("cloneTransfer", structured_clone::transfer),
     ("consoleMessage", console_message),
+    ("copyOfBlob", |_, args| {
+        let [blob] = arguments(args)?;
+        crate::blob::copy_of(&object(blob)?).map(Value::Object)
+    }),
+    ("exceptionParts", structured_clone::exception_parts),
     ("now", now),
     ("runTimerScript", run_timer_script),
     ("startTimeout", start_timeout),
@@ -27,18 +38,25 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
 ];
 
 /// The arguments of a hook, which the core gives in the right number.
-fn arguments<const N: usize>(args: Vec<Value>) -> Result<[Value; N], Exception> {
+pub(crate) fn arguments<const N: usize>(args: Vec<Value>) -> Result<[Value; N], Exception> {
     args.try_into().map_err(|_| Exception::type_error("the hook takes another number of arguments"))
 }
 
-fn number(value: &Value) -> Result<f64, Exception> {
+pub(crate) fn number(value: &Value) -> Result<f64, Exception> {
     match value {
         Value::Number(number) => Ok(*number),
         _ => Err(Exception::type_error("the hook takes a number")),
     }
 }
 
-fn text(value: Value) -> Result<String, Exception> {
+pub(crate) fn object(value: Value) -> Result<ObjectRef, Exception> {
+    match value {
+        Value::Object(object) => Ok(object),
+        _ => Err(Exception::type_error("the hook takes a platform object")),
+    }
+}
+
+pub(crate) fn text(value: Value) -> Result<String, Exception> {
     match value {
         Value::String(text) => Ok(text.into()),
         _ => Err(Exception::type_error("the hook takes a string")),

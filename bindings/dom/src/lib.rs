@@ -19,6 +19,7 @@ mod permissions;
 mod promise;
 mod service_worker;
 mod storage_manager;
+pub mod structured_clone;
 mod text_decoder;
 mod text_encoder;
 mod url;
@@ -108,6 +109,7 @@ pub fn core() -> SelfHostedCore {
             ("reporting.js", include_str!("core/reporting.js")),
             ("timers.js", include_str!("core/timers.js")),
             ("abort.js", include_str!("core/abort.js")),
+            ("structured_clone.js", include_str!("core/structured_clone.js")),
             ("extendable_event.js", include_str!("core/extendable_event.js")),
             ("fetch_event.js", include_str!("core/fetch_event.js")),
             ("background_fetch_event.js", include_str!("core/background_fetch_event.js")),

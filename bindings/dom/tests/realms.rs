@@ -19,6 +19,12 @@ async fn fetch_objects_urls_encodings_blobs_and_caches() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn structured_clones() {
+    run_in_window(include_str!("scripts/structured_clone.js"), "structured_clone.js", HashMap::new(), 14)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_console_puts_values_into_text() {
     let browser = Browser::start(HashMap::new()).await;
     let page = browser.window(include_str!("scripts/console.js"), "console.js").await;

@@ -134,7 +134,7 @@ interface mixin WindowOrWorkerGlobalScope {
   undefined queueMicrotask(VoidFunction callback);
 
   // FIXME: not yet: createImageBitmap()
-  // FIXME: not yet: any structuredClone(any value, optional StructuredSerializeOptions options = {});
+  any structuredClone(any value, optional StructuredSerializeOptions options = {});
 };
 
 [Exposed=Worker]

@@ -140,6 +140,20 @@ impl<'js> Scope<'js> {
             })?,
         )?;
         native.set(
+            "isExposed",
+            self.closure("isExposed", 1, |scope, _, args| {
+                let name = scope.name(args.first())?;
+                Ok(JsValue::new_bool(scope.ctx.clone(), scope.mounted_by_name(&name).is_some()))
+            })?,
+        )?;
+        native.set(
+            "kindOf",
+            self.closure("kindOf", 1, |scope, _, args| {
+                let kind = args.first().map_or(0, kind_of);
+                Ok(JsValue::new_number(scope.ctx.clone(), kind.into()))
+            })?,
+        )?;
+        native.set(
             "domException",
             self.closure("domException", 2, |scope, _, args| {
                 let (name, message) = (scope.name(args.first())?, scope.name(args.get(1))?);
@@ -338,6 +352,16 @@ impl<'js> Scope<'js> {
             false
         })
     }
+}
+
+/// Which kind of object the engine made this: equal for objects with the same internal slots, 0 for what is no object.
+#[allow(unsafe_code, reason = "the engine tells an object's class only to C")]
+fn kind_of(value: &JsValue<'_>) -> u32 {
+    if !value.is_object() {
+        return 0;
+    }
+    // SAFETY: the value is a live object of the engine for as long as it is borrowed, and the class is only read.
+    unsafe { rquickjs::qjs::JS_GetClassID(value.as_raw()) }
 }
 
 fn state_name(promise: &Promise<'_>) -> &'static str {

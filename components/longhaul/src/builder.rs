@@ -19,7 +19,7 @@ use crate::permissions::Permissions;
 use crate::record_fetcher::FetchLayer;
 use crate::script_loader::FetchLoader;
 use crate::service_worker_hook::ServiceWorkerHook;
-use crate::user_agent::{Inner, UserAgent};
+use crate::user_agent::{Extensions, Inner, UserAgent};
 use crate::wire::Wire;
 use crate::worker_host::{NoAgents, Workers};
 
@@ -242,6 +242,7 @@ impl Builder {
             background_fetch,
             online,
             started,
+            extensions: Extensions::default(),
         })))
     }
 }

@@ -1,6 +1,8 @@
 //! The user agent.
 
-use std::sync::Arc;
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use longhaul_background_fetch::BackgroundFetches;
@@ -27,7 +29,12 @@ pub(crate) struct Inner {
     pub(crate) background_fetch: BackgroundFetches,
     pub(crate) online: watch::Sender<bool>,
     pub(crate) started: watch::Sender<bool>,
+    pub(crate) extensions: Extensions,
 }
+
+/// What embedders keep with a user agent, one value a type.
+#[derive(Default)]
+pub(crate) struct Extensions(Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
 
 impl UserAgent {
     /// Begins to describe one.
@@ -73,6 +80,15 @@ impl UserAgent {
     /// What has been decided about powerful features.
     pub fn permissions(&self) -> &Permissions {
         &self.0.permissions
+    }
+
+    /// A value that lives as long as the user agent and that all who ask for the type share: what agents of one user agent
+    /// have in common without the layers below knowing of it.
+    pub fn extension<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut extensions = self.0.extensions.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = extensions.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        // The key is the value's type.
+        Arc::clone(made).downcast().unwrap_or_default()
     }
 
     /// The profile.

@@ -13,6 +13,7 @@ use crate::cache::CacheStorage;
 use crate::fetch::AbortObservers;
 use crate::performance::Performance;
 use crate::service_worker::{FetchEvents, ServiceWorkerContainer, ServiceWorkerObjects};
+use crate::structured_clone::CloneTable;
 use crate::web_crypto::Crypto;
 
 /// Where console messages go.
@@ -60,6 +61,7 @@ pub(crate) struct GlobalScope {
     wall_clock_origin: f64,
     abort_observers: AbortObservers,
     pub(crate) background_fetches: BackgroundFetchRegistrations,
+    pub(crate) clones: CloneTable,
     pub(crate) service_workers: ServiceWorkerObjects,
     pub(crate) fetch_events: FetchEvents,
     caches: OnceLock<Arc<CacheStorage>>,
@@ -78,6 +80,7 @@ impl GlobalScope {
             options,
             abort_observers: AbortObservers::default(),
             background_fetches: BackgroundFetchRegistrations::default(),
+            clones: CloneTable::default(),
             service_workers: ServiceWorkerObjects::default(),
             fetch_events: FetchEvents::default(),
             caches: OnceLock::new(),

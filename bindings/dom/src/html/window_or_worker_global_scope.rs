@@ -128,6 +128,16 @@ macro_rules! window_or_worker_global_scope_members {
             mixin::queue_microtask(realm, callback)
         }
 
+        fn structured_clone(
+            self: &Arc<Self>,
+            realm: &dyn Realm,
+            value: Value,
+            options: longhaul_idl::StructuredSerializeOptions,
+        ) -> Result<Value, Exception> {
+            let transfer = options.transfer.into_iter().map(Value::Held).collect();
+            realm.core("structuredClone", vec![value, Value::Sequence(transfer)])
+        }
+
         fn fetch(
             self: &Arc<Self>,
             realm: &dyn Realm,
