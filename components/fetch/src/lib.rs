@@ -38,6 +38,9 @@ pub use concepts::header_name::{
     is_no_cors_safelisted_request_header_name, is_privileged_no_cors_request_header_name,
     is_request_body_header_name, is_token, normalize_header_value,
 };
+pub use concepts::http_cache::{
+    HttpCache, HttpCacheExchange, HttpCacheLookup, HttpCacheReceived, HttpCacheRequest, HttpCacheResponse,
+};
 pub use concepts::ip_address_space::IpAddressSpace;
 pub use concepts::isomorphic::{isomorphic_decode, isomorphic_encode};
 pub use concepts::method::{InvalidMethod, Method, is_forbidden_method};

@@ -13,6 +13,7 @@ use crate::concepts::body::BodyStream;
 use crate::concepts::connection::Network;
 use crate::concepts::cors_preflight_cache::CorsPreflightCache;
 use crate::concepts::fetch_controller::FetchController;
+use crate::concepts::http_cache::HttpCache;
 use crate::concepts::network_partition_key::NetworkPartitionKey;
 use crate::concepts::request::Request;
 use crate::concepts::response::Response;
@@ -25,6 +26,7 @@ pub struct Services(Arc<Inner>);
 struct Inner {
     network: Arc<dyn Network>,
     cookies: Arc<dyn CookieStore>,
+    http_cache: Option<Arc<dyn HttpCache>>,
     policy: Arc<dyn PolicyCheck>,
     service_workers: Arc<dyn ServiceWorkerHook>,
     network_state: Arc<dyn NetworkState>,
@@ -193,6 +195,7 @@ impl Services {
         Services(Arc::new(Inner {
             network,
             cookies: Arc::clone(&nothing) as _,
+            http_cache: None,
             policy: Arc::clone(&nothing) as _,
             service_workers: Arc::clone(&nothing) as _,
             network_state: Arc::clone(&nothing) as _,
@@ -217,6 +220,12 @@ impl Services {
     #[must_use]
     pub fn with_cookies(self, cookies: Arc<dyn CookieStore>) -> Services {
         self.with(|inner| inner.cookies = cookies)
+    }
+
+    /// Keeps responses there. Without it nothing is cached.
+    #[must_use]
+    pub fn with_http_cache(self, http_cache: Arc<dyn HttpCache>) -> Services {
+        self.with(|inner| inner.http_cache = Some(http_cache))
     }
 
     /// Asks that policy.
@@ -278,6 +287,10 @@ impl Services {
     /// The cookie store.
     pub fn cookies(&self) -> &dyn CookieStore {
         &*self.0.cookies
+    }
+
+    pub(crate) fn http_cache(&self) -> Option<&dyn HttpCache> {
+        self.0.http_cache.as_deref()
     }
 
     pub(crate) fn policy(&self) -> &dyn PolicyCheck {

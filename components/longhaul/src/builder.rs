@@ -9,12 +9,14 @@ use longhaul_background_fetch::{
 };
 use longhaul_cookies::CookieJar;
 use longhaul_fetch::Services;
+use longhaul_http_cache::HttpCache;
 use longhaul_net::{Network, NetworkConfig};
 use longhaul_service_worker::{AgentHost, Caches, ServiceWorkers};
 use longhaul_storage::{Clock, Location, Profile, SystemClock, TableDefinition};
 use tokio::sync::watch;
 
 use crate::cookie_store::Cookies;
+use crate::http_cache::Cache;
 use crate::permissions::Permissions;
 use crate::record_fetcher::FetchLayer;
 use crate::script_loader::FetchLoader;
@@ -37,6 +39,7 @@ pub struct Builder {
     offline: bool,
     background_fetch: longhaul_background_fetch::Config,
     service_worker: longhaul_service_worker::Config,
+    http_cache: Option<longhaul_http_cache::Config>,
 }
 
 /// Why a user agent could not be built.
@@ -61,6 +64,9 @@ pub enum BuildError {
     /// The profile's caches cannot be read.
     #[error(transparent)]
     Caches(#[from] longhaul_service_worker::CacheError),
+    /// The profile's HTTP cache cannot be opened.
+    #[error(transparent)]
+    HttpCache(#[from] longhaul_http_cache::CacheError),
     /// The profile's background fetches cannot be read.
     #[error(transparent)]
     BackgroundFetches(#[from] longhaul_background_fetch::OpenError),
@@ -84,6 +90,7 @@ impl Builder {
             offline: false,
             background_fetch: longhaul_background_fetch::Config::default(),
             service_worker: longhaul_service_worker::Config::default(),
+            http_cache: Some(longhaul_http_cache::Config::default()),
         }
     }
 
@@ -166,6 +173,12 @@ impl Builder {
         self
     }
 
+    /// How much the HTTP cache may keep; with nothing there is none. By default it is 1 GiB, and 64 MiB in memory.
+    pub fn http_cache(mut self, config: Option<longhaul_http_cache::Config>) -> Self {
+        self.http_cache = config;
+        self
+    }
+
     /// Opens the profile and puts everything together. Downloads that an earlier session left unfinished go on at once;
     /// what is owed to service workers waits for [`UserAgent::start`].
     ///
@@ -179,6 +192,10 @@ impl Builder {
         let started = watch::Sender::new(false);
 
         let hook = Arc::new(ServiceWorkerHook::default());
+        let http_cache = match self.http_cache {
+            Some(config) => Some(open_http_cache(&profile, &self.clock, config).await?),
+            None => None,
+        };
         let services = {
             let clock = self.clock.clone();
             let cookies = CookieJar::open(&profile, self.clock.clone())?;
@@ -186,6 +203,9 @@ impl Builder {
                 .with_cookies(Arc::new(Cookies(cookies)))
                 .with_service_workers(hook.clone())
                 .with_clock(Arc::new(move || clock.monotonic()));
+            if let Some(cache) = &http_cache {
+                services = services.with_http_cache(Arc::new(Cache(cache.clone())));
+            }
             if let Some(value) = &self.user_agent {
                 services = services.with_user_agent(value);
             }
@@ -236,6 +256,7 @@ impl Builder {
             findings: report.findings,
             clock: self.clock,
             services,
+            http_cache,
             permissions: self.permissions,
             service_workers,
             caches,
@@ -257,6 +278,16 @@ async fn open_profile(
         tables.extend(part);
     }
     let opening = tokio::task::spawn_blocking(move || Profile::open(location, &tables));
+    Ok(opening.await.map_err(|_| BuildError::Runtime)??)
+}
+
+async fn open_http_cache(
+    profile: &Profile,
+    clock: &Arc<dyn Clock>,
+    config: longhaul_http_cache::Config,
+) -> Result<HttpCache, BuildError> {
+    let (profile, clock) = (profile.clone(), Arc::clone(clock));
+    let opening = tokio::task::spawn_blocking(move || HttpCache::open(&profile, clock, config));
     Ok(opening.await.map_err(|_| BuildError::Runtime)??)
 }
 

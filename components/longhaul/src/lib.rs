@@ -27,6 +27,7 @@
 
 mod builder;
 mod cookie_store;
+mod http_cache;
 mod permissions;
 mod record_fetcher;
 mod script_loader;
@@ -39,6 +40,7 @@ pub use builder::{BuildError, Builder};
 pub use longhaul_background_fetch as background_fetch;
 pub use longhaul_cookies as cookies;
 pub use longhaul_fetch as fetch;
+pub use longhaul_http_cache as http_caching;
 pub use longhaul_net as net;
 pub use longhaul_service_worker as service_worker;
 pub use longhaul_storage as storage;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 use longhaul_background_fetch::BackgroundFetches;
 use longhaul_fetch::{FetchOptions, Request, Response, Services};
+use longhaul_http_cache::HttpCache;
 use longhaul_service_worker::{CacheStorage, Caches, ServiceWorkers};
 use longhaul_storage::{Clock, Finding, Profile};
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ pub(crate) struct Inner {
     pub(crate) findings: Vec<Finding>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) services: Services,
+    pub(crate) http_cache: Option<HttpCache>,
     pub(crate) permissions: Permissions,
     pub(crate) service_workers: ServiceWorkers,
     pub(crate) caches: Caches,
@@ -60,6 +62,11 @@ impl UserAgent {
     /// What the Fetch layer stands on.
     pub fn services(&self) -> &Services {
         &self.0.services
+    }
+
+    /// The HTTP cache, unless there is none: what is in it, and clearing it.
+    pub fn http_cache(&self) -> Option<&HttpCache> {
+        self.0.http_cache.as_ref()
     }
 
     /// The background fetches of the profile.
@@ -127,6 +134,11 @@ impl UserAgent {
     pub async fn shutdown(&self) {
         self.0.background_fetch.shutdown().await;
         self.0.service_workers.stop_all().await;
+        if let Some(cache) = &self.0.http_cache
+            && let Err(error) = cache.flush().await
+        {
+            tracing::debug!(%error, "the HTTP cache does not know what was used last");
+        }
         self.0.profile.close();
     }
 }

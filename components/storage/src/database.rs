@@ -275,6 +275,38 @@ impl Database {
         Ok(found)
     }
 
+    /// The first sound rows in the order of their keys, at most so many.
+    pub(crate) fn first_rows(&self, table: &TableDefinition, count: usize) -> Result<Vec<Row>, Fault> {
+        let key: Vec<_> =
+            table.columns[..table.key_columns].iter().map(|column| format!("\"{}\"", column.name)).collect();
+        let sql = format!(
+            "SELECT {} FROM \"{}\" ORDER BY {} LIMIT ?",
+            selection(table, table.columns.len()),
+            table.name,
+            key.join(", ")
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([i64::try_from(count).unwrap_or(i64::MAX)])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            match read_row(table, row, table.columns.len()) {
+                Soundness::Sound(row) => found.push(row),
+                Soundness::Damaged(row) => {
+                    tracing::warn!(table = table.name, row, "a damaged row is left out");
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The number of rows, and the sum of an integer column.
+    pub(crate) fn totals(&self, table: &TableDefinition, column: &str) -> Result<(u64, u64), Fault> {
+        let sql = format!("SELECT count(*), coalesce(sum(\"{column}\"), 0) FROM \"{}\"", table.name);
+        let (count, sum): (i64, i64) =
+            self.connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok((count.try_into().unwrap_or(0), sum.try_into().unwrap_or(0)))
+    }
+
     /// Stores a row which fits the table.
     pub(crate) fn put(&self, table: &TableDefinition, row: &[Value]) -> Result<(), Fault> {
         let names: Vec<_> = table.columns.iter().map(|column| format!("\"{}\"", column.name)).collect();

@@ -35,6 +35,7 @@ mod committer;
 mod control_socket;
 mod database;
 pub mod disk;
+mod disposable;
 mod error;
 mod lock;
 mod profile;
@@ -50,6 +51,7 @@ pub use body::{BodyId, BodyReader, BodyState, BodyStore, BodyWriter, InvalidBody
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use control_socket::connect_control_socket;
 pub use disk::{Disk, DiskFile};
+pub use disposable::{Disposable, DisposableRows};
 pub use error::{BodyError, OpenError, StorageError};
 pub use profile::{Finding, Location, OpenReport, Profile};
 pub use quota::{Quota, QuotaExceeded, Reservation};

@@ -6,13 +6,14 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::body::{Bodies, BodyStore, restore};
 use crate::committer::{Committer, End, Engine};
 use crate::control_socket;
 use crate::database::{BODIES, Database, FORMAT, Fault, Soundness};
 use crate::disk::{Disk, FolderDisk, MemoryDisk};
+use crate::disposable::{self, Disposable};
 use crate::error::{OpenError, StorageError};
 use crate::lock::{LockError, PreviousEnd, ProfileLock};
 use crate::quota::Quota;
@@ -66,6 +67,8 @@ struct Inner {
     /// A second connection, for reading; a profile in memory has only one.
     reader: Option<Mutex<Option<Database>>>,
     lock: Mutex<Option<ProfileLock>>,
+    /// They end with the profile.
+    disposables: Mutex<Vec<Weak<disposable::Inner>>>,
 }
 
 impl Profile {
@@ -132,6 +135,27 @@ impl Profile {
         self.inner.directory.as_deref()
     }
 
+    /// Opens rows and files that may be lost at any time, kept apart under a name, which is to be a plain word. It may be
+    /// open once at a time. Blocks.
+    pub fn disposable(
+        &self,
+        name: &'static str,
+        tables: &[&'static TableDefinition],
+    ) -> Result<Disposable, StorageError> {
+        let disposable = match &self.inner.directory {
+            None => Disposable::in_memory(tables)?,
+            Some(directory) => {
+                let held = lock(&self.inner.lock);
+                if held.is_none() {
+                    return Err(StorageError::Closed);
+                }
+                Disposable::in_folder(directory.join("disposable").join(name), tables)?
+            }
+        };
+        lock(&self.inner.disposables).push(Arc::downgrade(disposable.inner()));
+        Ok(disposable)
+    }
+
     /// Listens for other processes that want to speak to this one; see
     /// [`connect_control_socket`](crate::connect_control_socket).
     pub fn bind_control_socket(&self) -> Result<UnixListener, StorageError> {
@@ -182,7 +206,14 @@ impl Profile {
         let bodies = Arc::new(Bodies::new(Arc::new(MemoryDisk::default()), Quota::new(LIMIT_IN_MEMORY)));
         let engine = Engine::new(database, tables.clone(), Arc::clone(&bodies), None);
         let bodies = BodyStore { bodies, committer: Arc::new(Committer::inline(engine)) };
-        let inner = Inner { directory: None, tables, bodies, reader: None, lock: Mutex::new(None) };
+        let inner = Inner {
+            directory: None,
+            tables,
+            bodies,
+            reader: None,
+            lock: Mutex::new(None),
+            disposables: Mutex::default(),
+        };
         Ok((Self { inner: Arc::new(inner) }, OpenReport { clean: true, findings: Vec::new() }))
     }
 
@@ -228,6 +259,7 @@ impl Profile {
             bodies,
             reader: Some(Mutex::new(Some(reader))),
             lock: Mutex::new(Some(profile_lock)),
+            disposables: Mutex::default(),
         };
         let report = OpenReport {
             clean: previous_end == PreviousEnd::Clean,
@@ -259,6 +291,9 @@ impl fmt::Debug for Profile {
 
 impl Inner {
     fn close(&self) {
+        for disposable in lock(&self.disposables).drain(..).filter_map(|disposable| disposable.upgrade()) {
+            disposable.close();
+        }
         self.bodies.bodies.close();
         let end = self.bodies.committer.close();
         if let Some(reader) = &self.reader {

@@ -78,9 +78,9 @@ pub(super) async fn http_network_fetch(
     };
     upload.response_has_come();
     params.timing.final_connection_timing_info = Some(wire.timing.clone());
-    // 11.–16. The response, its body decoded as it is read.
+    // 11.–16. The response. NOTE: its body is decoded behind the HTTP cache, which keeps it as it came.
     params.body_sizes = Arc::new(BodySizes::default());
-    let response = response(wire, Arc::clone(&params.body_sizes));
+    let response = response(wire);
     // 17. Cookies come back where they may go out.
     if include_credentials == IncludeCredentials::Yes {
         parse_and_store_response_set_cookie_headers(&request, &response, &params.services);
@@ -293,7 +293,7 @@ impl Upload {
     }
 }
 
-fn response(wire: WireResponse, sizes: Arc<BodySizes>) -> Response {
+fn response(wire: WireResponse) -> Response {
     let mut response = Response::new();
     response.status = wire.status;
     response.status_message = wire.reason.to_vec();
@@ -306,7 +306,16 @@ fn response(wire: WireResponse, sizes: Arc<BodySizes>) -> Response {
         }
     }
     let stream = BodyStream::new(wire.body.map(|chunk| chunk.map_err(BodyError::from)).boxed());
-    let stream = handle_content_codings(&response.header_list, stream, sizes);
     response.body = Some(Body::from_stream(stream.into_boxed(), None, None));
     response
+}
+
+/// Steps 16.1.1.2 and following: undoes the content codings of a body as it is read.
+pub(super) fn decode(params: &FetchParams, response: &mut Response) {
+    let sizes = Arc::clone(&params.body_sizes);
+    let headers = &response.header_list;
+    response.body = response
+        .body
+        .take()
+        .map(|body| body.map_stream(|stream| handle_content_codings(headers, stream, sizes)));
 }

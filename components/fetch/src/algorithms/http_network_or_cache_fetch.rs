@@ -1,6 +1,7 @@
 //! HTTP-network-or-cache fetch: the headers that the user agent adds.
 
-use super::http_network_fetch::{IncludeCredentials, http_network_fetch};
+use super::http_cache_fetch::http_cache_fetch;
+use super::http_network_fetch::IncludeCredentials;
 use crate::NetworkError;
 use crate::concepts::body::{Body, Content};
 use crate::concepts::content_coding::{ACCEPTED_IN_THE_CLEAR, ACCEPTED_SECURELY};
@@ -25,15 +26,12 @@ pub(super) async fn http_network_or_cache_fetch(params: &mut FetchParams) -> Res
     let include_credentials = include_credentials(&params.request);
     add_headers(&mut http_request, params, content.as_ref(), length, include_credentials);
     // FIXME: 8.22. Authentication entries; 8.23. proxy-authentication entries.
-    // FIXME: 8.24.–8.26. The HTTP cache; there is none, so that nothing is ever found in it.
-    // 10.1. The cache was to answer alone.
-    if http_request.cache_mode == CacheMode::OnlyIfCached {
-        return Response::network_error(NetworkError::NotCached);
-    }
-    // 10.2. FIXME: 10.3.–10.5. Invalidating, freshening and storing responses.
+    // 8.24.–10.5. The HTTP cache, and the network.
     let has_range = http_request.header_list.contains("Range");
     let url_list = http_request.url_list.clone();
-    let mut response = http_network_fetch(params, http_request, content, length, include_credentials).await;
+    // NOTE: boxed, because redirects nest what waits for it, and their stack is not to grow with it.
+    let mut response =
+        Box::pin(http_cache_fetch(params, http_request, content, length, include_credentials)).await;
     if response.is_network_error() {
         return response;
     }

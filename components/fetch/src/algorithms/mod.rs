@@ -12,6 +12,8 @@ mod http_redirect_fetch;
 
 mod http_network_or_cache_fetch;
 
+mod http_cache_fetch;
+
 mod http_network_fetch;
 
 mod cors_preflight_fetch;

@@ -17,6 +17,8 @@ pub(crate) mod fetch_timing_info;
 mod filtered_response;
 pub(crate) mod header_list;
 pub(crate) mod header_name;
+pub(crate) mod http_cache;
+pub(crate) mod http_cache_partition;
 pub(crate) mod integrity;
 pub(crate) mod ip_address_space;
 pub(crate) mod isomorphic;
