@@ -4,6 +4,7 @@
 mod document;
 mod event_loop;
 mod listeners;
+mod opened_windows;
 mod script_loading;
 mod service_worker;
 mod task_queues;
@@ -13,5 +14,6 @@ mod window;
 pub use document::{Document, ScriptElement, ScriptKind, ScriptTiming};
 pub use event_loop::{Agent, AgentEnd, AgentLimits};
 pub use listeners::Listeners;
+pub use opened_windows::{OpenedWindows, PageOpener};
 pub use service_worker::ServiceWorkerAgents;
 pub use window::{Page, PageError, PageOptions};

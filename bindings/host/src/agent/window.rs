@@ -305,6 +305,11 @@ impl Page {
         &self.title
     }
 
+    /// What service workers know it by.
+    pub fn client_id(&self) -> &str {
+        &self.environment.id
+    }
+
     /// The agent that runs it.
     pub fn agent(&self) -> &Agent {
         &self.agent

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use longhaul::UserAgent;
 use longhaul::background_fetch::{self, DispatchOutcome, DisplayEvent, PermissionState};
+use longhaul::service_worker::NoWindows;
 use longhaul::storage::{Location, connect_control_socket};
 use longhaul_dom::ConsoleSink;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,7 +20,9 @@ use super::earlier_folders::EarlierFolders;
 use super::options::RunOptions;
 use super::profile::{cannot_build, network, profile_directory};
 use super::target::Target;
-use crate::agent::{AgentLimits, Listeners, Page, PageError, PageOptions, ServiceWorkerAgents};
+use crate::agent::{
+    AgentLimits, Listeners, OpenedWindows, Page, PageError, PageOpener, PageOptions, ServiceWorkerAgents,
+};
 use crate::control;
 use crate::display::{Display, Event};
 use crate::exit::{Exit, Failure};
@@ -93,6 +96,8 @@ pub(super) async fn run(options: RunOptions) -> Result<Exit, Failure> {
         console: Arc::new(Console { agent: "window", outcome: outcome.clone() }),
         on_error: outcome.clone().error_sink(),
     };
+    let opened = OpenedWindows::new(page_options.clone());
+    user_agent.service_workers().set_window_opener(Arc::new(PageOpener(opened.clone())));
     let timeout = async {
         match options.timeout {
             Some(timeout) => tokio::time::sleep(timeout).await,
@@ -100,10 +105,13 @@ pub(super) async fn run(options: RunOptions) -> Result<Exit, Failure> {
         }
     };
     let exit = tokio::select! {
-        () = work(&user_agent, Page::load(served.url, page_options), &listeners, &outcome) => None,
+        () = work(&user_agent, Page::load(served.url, page_options), &opened, &listeners, &outcome) => None,
         () = timeout => Some(Exit::Timeout),
         interrupted = interrupted() => Some(interrupted),
     };
+    // It holds the user agent, which holds it.
+    user_agent.service_workers().set_window_opener(Arc::new(NoWindows));
+    opened.close();
     if exit == Some(Exit::Timeout) {
         let seconds = options.timeout.unwrap_or_default().as_secs_f64();
         outcome.display.line(format!("not done after {seconds} s{}", unfinished(&user_agent)));
@@ -134,25 +142,27 @@ pub(super) async fn run(options: RunOptions) -> Result<Exit, Failure> {
 async fn work(
     user_agent: &UserAgent,
     loading: impl Future<Output = Result<Page, PageError>>,
+    opened: &OpenedWindows,
     listeners: &Listeners,
     outcome: &Outcome,
 ) {
     let page = match loading.await {
-        Ok(page) => Some(page),
+        Ok(page) => Some(Arc::new(page)),
         Err(error) => {
             outcome.fail(error.to_string());
             None
         }
     };
-    let page_is_idle = || page.as_ref().is_none_or(|page| page.agent().is_idle());
-    let generation = || page.as_ref().map(|page| page.agent().generation());
+    let pages = || page.iter().cloned().chain(opened.pages());
+    let page_is_idle = || pages().all(|page| page.agent().is_idle());
+    let generation = || pages().map(|page| page.agent().generation()).collect::<Vec<_>>();
     let nothing_to_do = || {
         let fetches = user_agent.background_fetch().idle().now_or_never().is_some();
         let workers = user_agent.service_workers().idle().now_or_never().is_some();
         fetches && workers && page_is_idle() && outcome.paused.borrow().is_empty()
     };
     loop {
-        if let Some(page) = &page {
+        for page in pages() {
             page.agent().idle().await;
         }
         user_agent.background_fetch().idle().await;
@@ -171,9 +181,7 @@ async fn work(
         }
         tokio::task::yield_now().await;
     }
-    if let Some(page) = &page
-        && !page.agent().alive()
-    {
+    for page in pages().filter(|page| !page.agent().alive()) {
         outcome.fail(format!("{}: {}", page.url(), page.agent().ended().await));
     }
 }

@@ -26,6 +26,9 @@ pub struct GeneratedFile {
     /// What its bytes are made from.
     #[serde(default)]
     pub seed: u64,
+    /// Whether it takes what is sent to it with `POST`, and answers how much that was.
+    #[serde(default)]
+    pub uploads: bool,
 }
 
 impl GeneratedFile {
@@ -146,7 +149,7 @@ mod tests {
     use super::*;
 
     fn file(seed: u64) -> GeneratedFile {
-        GeneratedFile { media_type: None, size: 1 << 20, seed }
+        GeneratedFile { media_type: None, size: 1 << 20, seed, uploads: false }
     }
 
     #[test]

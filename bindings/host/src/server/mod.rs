@@ -33,6 +33,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -129,7 +130,12 @@ async fn accept(listener: TcpListener, site: Arc<Site>, port: u16) {
 async fn serve(stream: TcpStream, site: Arc<Site>, port: u16) {
     let service = service_fn(move |request| {
         let site = site.clone();
-        async move { Ok::<_, Infallible>(respond::respond(site, port, &request).await) }
+        async move {
+            Ok::<_, Infallible>(match *request.method() {
+                Method::POST => respond::respond_to_upload(site, port, request).await,
+                _ => respond::respond(site, port, &request).await,
+            })
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

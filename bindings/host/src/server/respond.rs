@@ -13,8 +13,8 @@ use http::header::{
     HeaderValue, LAST_MODIFIED, LOCATION, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
-use http_body_util::StreamBody;
-use hyper::body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::{Frame, Incoming};
 
 use super::conditional::{Condition, evaluate, http_date, range_applies};
 use super::range::{self, RangeOutcome};
@@ -59,6 +59,37 @@ pub(crate) async fn respond<B>(site: Arc<Site>, port: u16, request: &Request<B>)
         Ok(Found::Missing) => plain(StatusCode::NOT_FOUND, "not found", HeaderMap::new(), payload),
         Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "", HeaderMap::new(), payload),
     }
+}
+
+/// Takes an upload where one is wanted, and answers as [`respond`] does otherwise.
+pub(crate) async fn respond_to_upload(
+    site: Arc<Site>,
+    port: u16,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let path = request.uri().path().to_owned();
+    let of_lookup = site.clone();
+    let found = tokio::task::spawn_blocking(move || of_lookup.find(&path)).await;
+    let wanted =
+        matches!(&found, Ok(Found::Entity(Entity { content: Content::Generated(file), .. })) if file.uploads);
+    if !wanted || check_host(&request, port).is_err() {
+        return respond(site, port, &request).await;
+    }
+    let mut received = 0;
+    let mut body = request.into_body();
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => received += frame.data_ref().map_or(0, Bytes::len),
+            // Nobody is there to read the answer.
+            Err(_) => return build(StatusCode::BAD_REQUEST, HeaderMap::new(), empty()),
+        }
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let text = Bytes::from(format!("{{\"received\":{received}}}"));
+    insert(&mut headers, CONTENT_LENGTH, &text.len().to_string());
+    let length = text.len() as u64;
+    build(StatusCode::CREATED, headers, content(Content::Document(text), 0, length))
 }
 
 /// Whether a response's content is sent.
