@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use longhaul_idl::runtime::{Buffer, DomString, Exception, ObjectRef, PromiseOf, Realm};
+use longhaul_idl::runtime::{Buffer, DomString, Exception, Held, ObjectRef, PromiseOf, Realm};
 use longhaul_idl::{
     BlobMethods, BlobPart, BlobPropertyBag, BlobStatics, EndingType, FileMethods, FilePropertyBag,
     FileStatics,
 };
+
+use crate::hooks::held;
+use crate::streams::stream_of_bytes;
 
 /// The bytes of a blob and their type.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +41,20 @@ longhaul_idl::platform_object!(File => longhaul_idl::file);
 impl Blob {
     pub(crate) fn new(bytes: Bytes, r#type: String) -> Arc<Self> {
         Arc::new(Self { data: BlobData { bytes, r#type } })
+    }
+}
+
+impl File {
+    pub(crate) fn new(data: BlobData, name: String, last_modified: i64) -> Arc<Self> {
+        Arc::new(Self { data, name, last_modified })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn last_modified(&self) -> i64 {
+        self.last_modified
     }
 }
 
@@ -154,6 +171,17 @@ macro_rules! blob_methods {
                 content_type: Option<DomString>,
             ) -> Result<ObjectRef, Exception> {
                 Ok(Arc::new(Blob { data: self.data.slice(start, end, content_type.as_deref()) }))
+            }
+
+            /// <https://w3c.github.io/FileAPI/#stream-method-algo>
+            fn stream(self: &Arc<Self>, realm: &dyn Realm) -> Result<Held, Exception> {
+                held(realm, stream_of_bytes(realm, self.data.bytes.clone())?)
+            }
+
+            /// <https://w3c.github.io/FileAPI/#dom-blob-textstream>
+            fn text_stream(self: &Arc<Self>, realm: &dyn Realm) -> Result<Held, Exception> {
+                let stream = stream_of_bytes(realm, self.data.bytes.clone())?;
+                held(realm, realm.core("textStream", vec![stream])?)
             }
 
             fn text(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<String>, Exception> {

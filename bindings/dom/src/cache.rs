@@ -69,7 +69,7 @@ fn requests_to_add(realm: &dyn Realm, infos: Vec<RequestInfo>) -> Result<Vec<fet
     let scope = crate::global_scope(realm)?;
     let mut requests = Vec::with_capacity(infos.len());
     for info in infos {
-        let mut request = Request::new(realm, info, RequestInit::default())?.take_request()?;
+        let mut request = Request::new(realm, info, RequestInit::default())?.take_request(realm)?;
         if !scope.settings().is_window {
             request.service_workers_mode = ServiceWorkersMode::None;
         }
@@ -141,13 +141,19 @@ impl CacheMethods for Cache {
         // 1.–3. The request.
         let request = shape_from_info(realm, request)?;
         // 4.–8. The response; its body is gone from the object.
-        let response = response
+        let (response, failure) = response
             .downcast::<Response>()
             .ok_or_else(|| Exception::type_error("the object is not a Response"))?
-            .take_response()?;
+            .take_response(realm)?;
         // 9.–15. Stored as it comes.
         let cache = self.0.clone();
-        Ok(PromiseOf::new(async move { cache.put(&request, response).await.map_err(cache_exception) }))
+        Ok(PromiseOf::new(async move {
+            // NOTE: what a stream of script was errored with is what the promise rejects with.
+            cache.put(&request, response).await.map_err(|error| match failure.reason() {
+                Some(reason) => Exception::Held(reason),
+                None => cache_exception(error),
+            })
+        }))
     }
 
     fn delete(

@@ -6,7 +6,7 @@ use longhaul_idl::runtime::{Exception, Held, Hook, ObjectRef, Realm, TaskSource,
 
 use crate::background_fetch::update_ui;
 use crate::html::delay;
-use crate::structured_clone;
+use crate::{fetch, streams, structured_clone};
 
 /// Name and function.
 pub(crate) static HOOKS: &[(&str, Hook)] = &[
@@ -15,20 +15,34 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
         let [event, answer] = arguments(args)?;
         crate::service_worker::answer_fetch(realm, number(&event)? as u64, answer)
     }),
+    ("cancelBody", streams::cancel_body),
     ("cancelTimer", cancel_timer),
     ("cloneAppend", structured_clone::append),
     ("cloneDrop", structured_clone::forget),
     ("cloneRead", structured_clone::read),
     ("cloneReceive", structured_clone::receive),
     ("cloneTransfer", structured_clone::transfer),
-    ("consoleMessage", console_message),
     ("copyOfBlob", |_, args| {
         let [blob] = arguments(args)?;
         crate::blob::copy_of(&object(blob)?).map(Value::Object)
     }),
     ("exceptionParts", structured_clone::exception_parts),
+    ("codecFinish", streams::codec_finish),
+    ("codecInput", streams::codec_input),
+    ("codecOutput", streams::codec_output),
+    ("collectBody", fetch::collect_body),
+    ("consoleMessage", console_message),
+    ("decodeText", streams::decode_text),
+    ("encodeText", streams::encode_text),
+    ("newCodec", streams::new_codec),
+    ("newTextDecoder", streams::new_text_decoder),
     ("now", now),
+    ("packageBody", fetch::package_body),
+    ("pullBody", streams::pull_body),
     ("runTimerScript", run_timer_script),
+    ("sinkChunk", streams::sink_chunk),
+    ("sinkEnd", streams::sink_end),
+    ("sinkError", streams::sink_error),
     ("startTimeout", start_timeout),
     ("startTimer", start_timer),
     ("updateUI", |realm, args| {
@@ -63,7 +77,7 @@ pub(crate) fn text(value: Value) -> Result<String, Exception> {
     }
 }
 
-fn held(realm: &dyn Realm, value: Value) -> Result<Held, Exception> {
+pub(crate) fn held(realm: &dyn Realm, value: Value) -> Result<Held, Exception> {
     match value {
         Value::Held(held) => Ok(held),
         other => realm.hold(other),

@@ -12,13 +12,16 @@ mod blob;
 mod cache;
 mod console;
 mod fetch;
+mod form_data;
 mod hooks;
 mod html;
+mod object_urls;
 mod performance;
 mod permissions;
 mod promise;
 mod service_worker;
 mod storage_manager;
+mod streams;
 pub mod structured_clone;
 mod text_decoder;
 mod text_encoder;
@@ -62,9 +65,30 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         idl::url_search_params::binding::<url_search_params::URLSearchParams>(),
         idl::text_decoder::binding::<text_decoder::TextDecoder>(),
         idl::text_encoder::binding::<text_encoder::TextEncoder>(),
+        idl::text_decoder_stream::binding(),
+        idl::text_encoder_stream::binding(),
         idl::blob::binding::<blob::Blob>(),
         idl::file::binding::<blob::File>(),
         idl::console::binding::<console::Console>(),
+        // Streams, Compression
+        idl::readable_stream::binding(),
+        idl::readable_stream_default_reader::binding(),
+        idl::readable_stream_byob_reader::binding(),
+        idl::readable_stream_default_controller::binding(),
+        idl::readable_byte_stream_controller::binding(),
+        idl::readable_stream_byob_request::binding(),
+        idl::writable_stream::binding(),
+        idl::writable_stream_default_writer::binding(),
+        idl::writable_stream_default_controller::binding(),
+        idl::transform_stream::binding(),
+        idl::transform_stream_default_controller::binding(),
+        idl::byte_length_queuing_strategy::binding(),
+        idl::count_queuing_strategy::binding(),
+        idl::compression_stream::binding(),
+        idl::decompression_stream::binding(),
+        idl::longhaul_native::binding(),
+        // XMLHttpRequest
+        idl::form_data::binding::<form_data::FormData>(),
         // Web Cryptography, High Resolution Time, Permissions, Storage
         idl::crypto::binding(),
         idl::performance::binding(),
@@ -114,6 +138,42 @@ pub fn core() -> SelfHostedCore {
             ("fetch_event.js", include_str!("core/fetch_event.js")),
             ("background_fetch_event.js", include_str!("core/background_fetch_event.js")),
             ("console.js", include_str!("core/console.js")),
+            ("promise_records.js", include_str!("core/promise_records.js")),
+            ("streams/linked_list.js", include_str!("core/streams/linked_list.js")),
+            ("streams/miscellaneous.js", include_str!("core/streams/miscellaneous.js")),
+            ("streams/queuing_strategies.js", include_str!("core/streams/queuing_strategies.js")),
+            ("streams/readable_stream.js", include_str!("core/streams/readable_stream.js")),
+            ("streams/readable_stream_readers.js", include_str!("core/streams/readable_stream_readers.js")),
+            (
+                "streams/readable_stream_byob_reader.js",
+                include_str!("core/streams/readable_stream_byob_reader.js"),
+            ),
+            (
+                "streams/readable_stream_default_controller.js",
+                include_str!("core/streams/readable_stream_default_controller.js"),
+            ),
+            (
+                "streams/readable_byte_stream_controller.js",
+                include_str!("core/streams/readable_byte_stream_controller.js"),
+            ),
+            ("streams/readable_stream_tee.js", include_str!("core/streams/readable_stream_tee.js")),
+            ("streams/readable_stream_from.js", include_str!("core/streams/readable_stream_from.js")),
+            ("streams/readable_stream_pipe_to.js", include_str!("core/streams/readable_stream_pipe_to.js")),
+            ("streams/writable_stream.js", include_str!("core/streams/writable_stream.js")),
+            (
+                "streams/writable_stream_default_writer.js",
+                include_str!("core/streams/writable_stream_default_writer.js"),
+            ),
+            (
+                "streams/writable_stream_default_controller.js",
+                include_str!("core/streams/writable_stream_default_controller.js"),
+            ),
+            ("streams/transform_stream.js", include_str!("core/streams/transform_stream.js")),
+            (
+                "streams/generic_transform_streams.js",
+                include_str!("core/streams/generic_transform_streams.js"),
+            ),
+            ("streams/body.js", include_str!("core/streams/body.js")),
         ],
         hooks: hooks::HOOKS,
     }

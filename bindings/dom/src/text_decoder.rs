@@ -18,6 +18,39 @@ pub(crate) struct TextDecoder {
 longhaul_idl::platform_object!(TextDecoder => longhaul_idl::text_decoder);
 
 impl TextDecoder {
+    /// <https://encoding.spec.whatwg.org/#dom-textdecoder>
+    pub(crate) fn new(label: &str, fatal: bool, ignore_bom: bool) -> Result<Self, Exception> {
+        // 1.–2. NOTE: `replacement` is an encoding, but none that can be asked for.
+        let encoding = Encoding::for_label_no_replacement(label.as_bytes()).ok_or_else(|| {
+            Exception::range_error(format!("\"{}\" is not an encoding", crate::shown(label)))
+        })?;
+        // 3.–5. Its options.
+        Ok(Self { encoding, fatal, ignore_bom, decoder: Mutex::new(None) })
+    }
+
+    pub(crate) fn encoding_name(&self) -> String {
+        self.encoding.name().to_ascii_lowercase()
+    }
+
+    /// <https://encoding.spec.whatwg.org/#dom-textdecoder-decode>
+    pub(crate) fn decode_bytes(&self, bytes: &[u8], more: bool) -> Result<String, Exception> {
+        let mut slot = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
+        // 1. A new decoder, unless a stream goes on.
+        let mut decoder = slot.take().unwrap_or_else(|| self.new_decoder());
+        // 2.–5. What comes out; an error ends the stream.
+        let output = if self.fatal {
+            decode_fatal(&mut decoder, bytes, !more)?
+        } else {
+            let mut output = String::with_capacity(capacity(decoder.max_utf8_buffer_length(bytes.len()))?);
+            let _ = decoder.decode_to_string(bytes, &mut output, !more);
+            output
+        };
+        if more {
+            *slot = Some(decoder);
+        }
+        Ok(output)
+    }
+
     fn new_decoder(&self) -> Decoder {
         if self.ignore_bom {
             self.encoding.new_decoder_without_bom_handling()
@@ -28,29 +61,18 @@ impl TextDecoder {
 }
 
 impl TextDecoderStatics for TextDecoder {
-    /// <https://encoding.spec.whatwg.org/#dom-textdecoder>
     fn construct(
         _: &dyn Realm,
         label: DomString,
         options: TextDecoderOptions,
     ) -> Result<ObjectRef, Exception> {
-        // 1.–2. NOTE: `replacement` is an encoding, but none that can be asked for.
-        let encoding = Encoding::for_label_no_replacement(label.as_bytes()).ok_or_else(|| {
-            Exception::range_error(format!("\"{}\" is not an encoding", crate::shown(&label)))
-        })?;
-        // 3.–5. Its options.
-        Ok(Arc::new(Self {
-            encoding,
-            fatal: options.fatal,
-            ignore_bom: options.ignore_bom,
-            decoder: Mutex::new(None),
-        }))
+        Ok(Arc::new(Self::new(&label, options.fatal, options.ignore_bom)?))
     }
 }
 
 impl TextDecoderMethods for TextDecoder {
     fn encoding(self: &Arc<Self>, _: &dyn Realm) -> Result<DomString, Exception> {
-        Ok(self.encoding.name().to_ascii_lowercase().into())
+        Ok(self.encoding_name().into())
     }
 
     fn fatal(self: &Arc<Self>, _: &dyn Realm) -> Result<bool, Exception> {
@@ -61,7 +83,6 @@ impl TextDecoderMethods for TextDecoder {
         Ok(self.ignore_bom)
     }
 
-    /// <https://encoding.spec.whatwg.org/#dom-textdecoder-decode>
     fn decode(
         self: &Arc<Self>,
         _: &dyn Realm,
@@ -69,21 +90,7 @@ impl TextDecoderMethods for TextDecoder {
         options: TextDecodeOptions,
     ) -> Result<String, Exception> {
         let bytes = input.map(|buffer| buffer.bytes).unwrap_or_default();
-        let mut slot = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
-        // 1. A new decoder, unless a stream goes on.
-        let mut decoder = slot.take().unwrap_or_else(|| self.new_decoder());
-        // 2.–5. What comes out; an error ends the stream.
-        let output = if self.fatal {
-            decode_fatal(&mut decoder, &bytes, !options.stream)?
-        } else {
-            let mut output = String::with_capacity(capacity(decoder.max_utf8_buffer_length(bytes.len()))?);
-            let _ = decoder.decode_to_string(&bytes, &mut output, !options.stream);
-            output
-        };
-        if options.stream {
-            *slot = Some(decoder);
-        }
-        Ok(output)
+        self.decode_bytes(&bytes, options.stream)
     }
 }
 

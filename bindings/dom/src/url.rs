@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use longhaul_idl::URLMethods;
 use longhaul_idl::URLStatics;
-use longhaul_idl::runtime::{Exception, ObjectRef, Realm};
+use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm};
 use url::quirks;
 
 use crate::url_search_params::URLSearchParams;
@@ -64,6 +64,14 @@ impl URLStatics for UrlObject {
         Ok(api_parse(&url, base.as_deref()).map(|record| Self::new(record) as ObjectRef))
     }
 
+    fn create_object_url(realm: &dyn Realm, object: ObjectRef) -> Result<DomString, Exception> {
+        crate::object_urls::create_object_url(realm, &object).map(Into::into)
+    }
+
+    fn revoke_object_url(realm: &dyn Realm, url: DomString) -> Result<(), Exception> {
+        crate::object_urls::revoke_object_url(realm, &url)
+    }
+
     fn can_parse(_: &dyn Realm, url: String, base: Option<String>) -> Result<bool, Exception> {
         Ok(api_parse(&url, base.as_deref()).is_some())
     }
@@ -85,7 +93,14 @@ impl URLMethods for UrlObject {
     }
 
     fn origin(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
-        Ok(quirks::origin(&self.record()))
+        // NOTE: what a blob URL names must be a URL of HTTP itself.
+        let record = self.record();
+        if record.scheme() == "blob" {
+            let inner = url::Url::parse(record.path()).ok();
+            let inner = inner.filter(|inner| matches!(inner.scheme(), "http" | "https"));
+            return Ok(inner.map_or_else(|| "null".to_owned(), |inner| quirks::origin(&inner)));
+        }
+        Ok(quirks::origin(&record))
     }
 
     fn protocol(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {

@@ -41,4 +41,16 @@ interface TextEncoder {
 };
 TextEncoder includes TextEncoderCommon;
 
-// FIXME: not yet: interfaces TextDecoderStream and TextEncoderStream
+[Exposed=*, LonghaulSelfHosted]
+interface TextDecoderStream {
+  constructor(optional DOMString label = "utf-8", optional TextDecoderOptions options = {});
+};
+TextDecoderStream includes TextDecoderCommon;
+TextDecoderStream includes GenericTransformStream;
+
+[Exposed=*, LonghaulSelfHosted]
+interface TextEncoderStream {
+  constructor();
+};
+TextEncoderStream includes TextEncoderCommon;
+TextEncoderStream includes GenericTransformStream;

@@ -15,22 +15,20 @@ interface Headers {
   iterable<ByteString, ByteString>;
 };
 
-// FIXME: not yet: FormData as a member of the union
-typedef (Blob or BufferSource or URLSearchParams or USVString) XMLHttpRequestBodyInit;
+typedef (Blob or BufferSource or FormData or URLSearchParams or USVString) XMLHttpRequestBodyInit;
 
-// FIXME: not yet: ReadableStream as a member of the union
-typedef XMLHttpRequestBodyInit BodyInit;
+typedef (ReadableStream or XMLHttpRequestBodyInit) BodyInit;
 
 interface mixin Body {
-  // FIXME: not yet: readonly attribute ReadableStream? body;
+  readonly attribute ReadableStream? body;
   readonly attribute boolean bodyUsed;
   [NewObject] Promise<ArrayBuffer> arrayBuffer();
   [NewObject] Promise<Blob> blob();
   [NewObject] Promise<Uint8Array> bytes();
-  // FIXME: not yet: [NewObject] Promise<FormData> formData();
+  [NewObject] Promise<FormData> formData();
   [NewObject] Promise<any> json();
   [NewObject] Promise<USVString> text();
-  // FIXME: not yet: [NewObject] ReadableStream textStream();
+  [NewObject] ReadableStream textStream();
 };
 
 typedef (Request or USVString) RequestInfo;

@@ -9,8 +9,8 @@ interface Blob {
 
   Blob slice(optional [Clamp] long long start, optional [Clamp] long long end, optional DOMString contentType);
 
-  // FIXME: not yet: [NewObject] ReadableStream stream();
-  // FIXME: not yet: [NewObject] ReadableStream textStream();
+  [NewObject] ReadableStream stream();
+  [NewObject] ReadableStream textStream();
   [NewObject] Promise<USVString> text();
   [NewObject] Promise<ArrayBuffer> arrayBuffer();
   [NewObject] Promise<Uint8Array> bytes();
@@ -36,4 +36,11 @@ dictionary FilePropertyBag : BlobPropertyBag {
   long long lastModified;
 };
 
-// FIXME: not yet: interfaces FileList, FileReader, FileReaderSync; URL.createObjectURL(), URL.revokeObjectURL()
+[Exposed=(Window,DedicatedWorker,SharedWorker)]
+partial interface URL {
+  // FIXME: MediaSource
+  static DOMString createObjectURL(Blob obj);
+  static undefined revokeObjectURL(DOMString url);
+};
+
+// FIXME: not yet: interfaces FileList, FileReader, FileReaderSync

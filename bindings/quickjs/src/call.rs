@@ -455,6 +455,8 @@ impl<'js> Scope<'js> {
         if Arc::strong_count(&object) > 1
             && let Some(wrapper) = self.cached_wrapper(crate::objects::address(&object))
         {
+            // NOTE: the constructor has shown it to the core already, without its `new.target`.
+            self.helper("setPrototype")?.call::<_, ()>((wrapper.clone(), prototype))?;
             return Ok(wrapper.into_value());
         }
         self.wrap_with(&object, prototype).map(Object::into_value)

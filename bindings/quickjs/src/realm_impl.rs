@@ -98,6 +98,11 @@ impl Realm for Scope<'_> {
         }
     }
 
+    fn exception_value(&self, exception: Exception) -> std::result::Result<Held, Exception> {
+        let value = self.out(self.exception_to_js(exception))?;
+        Ok(self.keep(value))
+    }
+
     fn hold(&self, value: Value) -> std::result::Result<Held, Exception> {
         let value = self.out(self.to_js(value, None))?;
         Ok(self.keep(value))

@@ -58,9 +58,9 @@ pub use concepts::range::{
 };
 pub use concepts::referrer_policy::ReferrerPolicy;
 pub use concepts::request::{
-    CacheMode, CredentialsMode, Destination, Initiator, Mode, ParserMetadata, Priority, RedirectMode,
-    RedirectTaint, Referrer, Request, RequestOrigin, RequestPolicyContainer, ResponseTainting, Resumption,
-    ServiceWorkersMode, TraversableForUserPrompts,
+    BlobUrlEntry, CacheMode, CredentialsMode, Destination, Initiator, Mode, ParserMetadata, Priority,
+    RedirectMode, RedirectTaint, Referrer, Request, RequestOrigin, RequestPolicyContainer, ResponseTainting,
+    Resumption, ServiceWorkersMode, TraversableForUserPrompts,
 };
 pub use concepts::response::{CacheState, Response, ResponseType};
 pub use concepts::status::{is_null_body_status, is_ok_status, is_range_status, is_redirect_status};

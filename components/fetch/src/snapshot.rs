@@ -163,6 +163,7 @@ impl Request {
             snapshot.url_list
         };
         Request {
+            blob_url_entry: None,
             method: snapshot.method,
             url_list,
             local_urls_only: snapshot.local_urls_only,

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::cookie_store::Cookies;
 use crate::http_cache::Cache;
+use crate::object_urls::ObjectUrls;
 use crate::permissions::Permissions;
 use crate::record_fetcher::FetchLayer;
 use crate::script_loader::FetchLoader;
@@ -196,12 +197,14 @@ impl Builder {
             Some(config) => Some(open_http_cache(&profile, &self.clock, config).await?),
             None => None,
         };
+        let object_urls = ObjectUrls::default();
         let services = {
             let clock = self.clock.clone();
             let cookies = CookieJar::open(&profile, self.clock.clone())?;
             let mut services = Services::new(Arc::new(Wire::new(network, &self.clock, online.subscribe())))
                 .with_cookies(Arc::new(Cookies(cookies)))
                 .with_service_workers(hook.clone())
+                .with_blob_urls(Arc::new(object_urls.clone()))
                 .with_clock(Arc::new(move || clock.monotonic()));
             if let Some(cache) = &http_cache {
                 services = services.with_http_cache(Arc::new(Cache(cache.clone())));
@@ -257,6 +260,7 @@ impl Builder {
             clock: self.clock,
             services,
             http_cache,
+            object_urls,
             permissions: self.permissions,
             service_workers,
             caches,

@@ -28,6 +28,7 @@
 mod builder;
 mod cookie_store;
 mod http_cache;
+mod object_urls;
 mod permissions;
 mod record_fetcher;
 mod script_loader;
@@ -44,5 +45,6 @@ pub use longhaul_http_cache as http_caching;
 pub use longhaul_net as net;
 pub use longhaul_service_worker as service_worker;
 pub use longhaul_storage as storage;
+pub use object_urls::ObjectUrls;
 pub use permissions::{BACKGROUND_FETCH, Permissions};
 pub use user_agent::UserAgent;

@@ -13,6 +13,7 @@ use longhaul_storage::{Clock, Finding, Profile};
 use tokio::sync::watch;
 
 use crate::builder::Builder;
+use crate::object_urls::ObjectUrls;
 use crate::permissions::Permissions;
 
 /// One user agent: a profile, and all that fetches for it. Clones are the same one.
@@ -25,6 +26,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) services: Services,
     pub(crate) http_cache: Option<HttpCache>,
+    pub(crate) object_urls: ObjectUrls,
     pub(crate) permissions: Permissions,
     pub(crate) service_workers: ServiceWorkers,
     pub(crate) caches: Caches,
@@ -67,6 +69,11 @@ impl UserAgent {
     /// The HTTP cache, unless there is none: what is in it, and clearing it.
     pub fn http_cache(&self) -> Option<&HttpCache> {
         self.0.http_cache.as_ref()
+    }
+
+    /// The object URLs of every agent.
+    pub fn object_urls(&self) -> &ObjectUrls {
+        &self.0.object_urls
     }
 
     /// The background fetches of the profile.

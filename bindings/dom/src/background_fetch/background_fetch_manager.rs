@@ -56,7 +56,7 @@ impl BackgroundFetchManagerMethods for BackgroundFetchManager {
         // 6. What the constructor makes of each. NOTE: the client stays with the request, so that its policies do.
         let mut requests = Vec::with_capacity(infos.len());
         for info in infos {
-            let request = Request::new(realm, info, RequestInit::default())?.take_request()?;
+            let request = Request::new(realm, info, RequestInit::default())?.take_request(realm)?;
             if request.mode == Mode::NoCors {
                 return Err(Exception::type_error("a request's mode is no-cors"));
             }

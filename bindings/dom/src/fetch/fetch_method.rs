@@ -73,12 +73,12 @@ impl AbortObservers {
     pub(crate) fn aborted(&self, realm: &dyn Realm, number: u64, reason: Held) {
         let Some(call) = self.take(number) else { return };
         // 1.–3. The fetch ends.
-        call.aborted_with.set(reason.clone());
         call.controller.abort(None);
-        // 4. The promise rejects, unless it has its response; that one's body breaks off.
+        // 4. The promise rejects, unless it has its response; that one's body breaks off, and so does the request's.
         if let Some(resolver) = take(&call.pending) {
-            realm.settle(resolver, Err(Exception::Held(reason)));
+            realm.settle(resolver, Err(Exception::Held(reason.clone())));
         }
+        call.aborted_with.abort(realm, reason);
     }
 }
 
@@ -97,11 +97,14 @@ pub(crate) fn fetch_method(
     let object = Request::new(realm, input, init)?;
     // 4. Aborted before it began.
     let signal = object.followed_signal(realm)?;
-    let mut request = object.take_request()?;
+    let aborted_with = AbortedWith::default();
+    let (mut request, _) = object.take_request_for(realm, &aborted_with)?;
     if let Some(signal) = &signal {
         let reason = realm.core("abortReason", vec![Value::Held(signal.clone())])?;
         if !reason.is_undefined() {
-            return Err(Exception::Held(realm.hold(reason)?));
+            let reason = realm.hold(reason)?;
+            aborted_with.abort(realm, reason.clone());
+            return Err(Exception::Held(reason));
         }
     }
     // 5.–6. What a service worker fetches goes past service workers.
@@ -112,7 +115,6 @@ pub(crate) fn fetch_method(
     let (promise, resolver) = realm.new_promise()?;
     let pending: Pending = Arc::new(Mutex::new(Some(resolver)));
     let controller = FetchController::new();
-    let aborted_with = AbortedWith::default();
     let observation = match signal {
         Some(signal) => {
             let call = Call {

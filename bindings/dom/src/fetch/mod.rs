@@ -1,6 +1,7 @@
 //! <https://fetch.spec.whatwg.org/#fetch-api>
 
 mod body;
+mod body_members;
 mod fetch_method;
 mod headers;
 mod request;
@@ -10,6 +11,8 @@ pub(crate) use headers::Headers;
 pub(crate) use request::Request;
 pub(crate) use response::Response;
 
+pub(crate) use body::{AbortedWith, body_exception, collect_body, package_body};
+use body_members::body_members;
 pub(crate) use fetch_method::{AbortObservers, fetch_method};
 pub(crate) use headers::Guard;
 pub(crate) use request::shape_from_info;

@@ -11,12 +11,13 @@ use longhaul_idl::runtime::{
     Buffer, ByteString, DomString, Exception, Held, ObjectRef, PromiseOf, Realm, Value,
 };
 use longhaul_idl::{
-    HeadersInit, ReferrerPolicy, RequestCache, RequestCredentials, RequestDestination, RequestDuplex,
-    RequestInfo, RequestInit, RequestMethods, RequestMode, RequestRedirect, RequestStatics,
+    BodyInit, HeadersInit, ReferrerPolicy, RequestCache, RequestCredentials, RequestDestination,
+    RequestDuplex, RequestInfo, RequestInit, RequestMethods, RequestMode, RequestRedirect, RequestStatics,
 };
 
-use super::body::{self, AbortedWith, BodyWithType, Consumed};
+use super::body::{self, AbortedWith, BodyState, BodyWithType, ExtractedBody, HasBody, KeepAlive, Package};
 use super::headers::{Guard, Headers};
+use crate::streams::BodyFailure;
 
 /// <https://fetch.spec.whatwg.org/#request>
 pub(crate) struct Request {
@@ -28,8 +29,8 @@ pub(crate) struct Request {
 struct State {
     /// The request; its header list is in `headers`.
     request: fetch::Request,
-    /// The body was there and has been taken.
-    disturbed: bool,
+    /// What is known of its body.
+    body: BodyState,
 }
 
 /// Where the request's signal is.
@@ -70,7 +71,7 @@ impl Request {
     pub(crate) fn create(mut request: fetch::Request, guard: Guard) -> Arc<Self> {
         let headers = Headers::new(std::mem::take(&mut request.header_list), guard);
         Arc::new(Self {
-            state: Mutex::new(State { request, disturbed: false }),
+            state: Mutex::new(State { request, body: BodyState::default() }),
             headers,
             signal: Mutex::new(Signal::Unmade),
         })
@@ -97,6 +98,11 @@ impl Request {
         // 12. A new request with what carries over.
         let mut request = fetch::Request::new(source.url().clone());
         request.url_list.clone_from(&source.url_list);
+        request.blob_url_entry = source.blob_url_entry;
+        if request.blob_url_entry.is_none() && request.url().scheme() == "blob" {
+            let urls = crate::global_scope(realm)?.user_agent().object_urls().clone();
+            request.blob_url_entry = urls.obtain(Some(&settings), request.url()).map(fetch::BlobUrlEntry);
+        }
         request.method = source.method;
         request.header_list = source.header_list;
         request.unsafe_request = true;
@@ -152,7 +158,7 @@ impl Request {
             object.fill_headers(init.headers)?;
         }
         // 33.–39. The body.
-        object.fill_body(init.body.flatten(), input_object.as_deref())?;
+        object.fill_body(realm, init.body.flatten(), init.duplex.is_some(), input_object.as_ref())?;
         *object.signal_place() = signal;
         Ok(object)
     }
@@ -177,14 +183,19 @@ impl Request {
 
     /// Steps 33 to 39 of the constructor.
     fn fill_body(
-        &self,
-        init: Option<longhaul_idl::XMLHttpRequestBodyInit>,
-        input: Option<&Request>,
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        init: Option<BodyInit>,
+        has_duplex: bool,
+        input: Option<&Arc<Request>>,
     ) -> Result<(), Exception> {
-        let input_has_body = input.is_some_and(Request::has_body);
+        let input = input.filter(|input| input.has_body());
         // 34. These methods carry none.
-        let method = self.state().request.method.clone();
-        if (init.is_some() || input_has_body) && (method == Method::GET || method == Method::HEAD) {
+        let (method, keepalive) = {
+            let state = self.state();
+            (state.request.method.clone(), state.request.keepalive)
+        };
+        if (init.is_some() || input.is_some()) && (method == Method::GET || method == Method::HEAD) {
             return Err(Exception::type_error(format!(
                 "a request with method {} has no body",
                 method.as_str()
@@ -192,42 +203,55 @@ impl Request {
         }
         // 35.–36. The author's.
         if let Some(init) = init {
-            let BodyWithType { body, r#type } = body::extract(init)?;
+            let keepalive = if keepalive { KeepAlive::Yes } else { KeepAlive::No };
+            let BodyWithType { body, r#type } = body::extract(realm, init, keepalive)?;
             if let Some(r#type) = r#type
                 && !self.headers.contains("Content-Type")
             {
                 self.headers.append_header(b"Content-Type", r#type.as_bytes())?;
             }
-            self.state().request.body = Some(body);
-            return Ok(());
+            // 38.1. A stream goes one way first.
+            if matches!(body, ExtractedBody::Stream(_)) {
+                if !has_duplex {
+                    return Err(Exception::type_error(
+                        "a request whose body is a stream needs duplex: \"half\"",
+                    ));
+                }
+                self.check_stream_body()?;
+            }
+            return self.set_body(realm, body);
         }
-        // 38. NOTE: only streams have no source, and a body cannot be made of one yet.
+        // 38. NOTE: `duplex` is asked for a new body only.
+        let Some(input) = input else { return Ok(()) };
+        if input.is_unusable(realm)? {
+            return Err(body::unusable());
+        }
+        if input.is_without_source() {
+            self.check_stream_body()?;
+        }
         // 39. Else the input's, which is gone from there.
-        if let Some(input) = input.filter(|_| input_has_body) {
-            let body = input.take_body()?;
-            self.state().request.body = body;
+        if input.is_in_script() {
+            let object = Value::Object(Arc::clone(input) as ObjectRef);
+            let proxy = body::held(realm.core("proxyBody", vec![object])?)?;
+            return self.set_body(realm, ExtractedBody::Stream(proxy));
         }
+        let body = input.take_body(realm)?;
+        self.state().request.body = body.map(|taken| taken.body);
         Ok(())
     }
 
-    /// Whether there is a body, or was one.
-    fn has_body(&self) -> bool {
-        let state = self.state();
-        state.disturbed || state.request.body.is_some()
-    }
-
-    fn take_body(&self) -> Result<Option<fetch::Body>, Exception> {
+    /// Steps 38.2 and 38.3 of the constructor.
+    fn check_stream_body(&self) -> Result<(), Exception> {
         let mut state = self.state();
-        if state.disturbed {
-            return Err(body::unusable());
+        // 38.2. It cannot be sent without asking first.
+        if !matches!(state.request.mode, Mode::SameOrigin | Mode::Cors) {
+            return Err(Exception::type_error(
+                "a request whose body is a stream has the mode same-origin or cors",
+            ));
         }
-        let taken = state.request.body.take();
-        state.disturbed = taken.is_some();
-        Ok(taken)
-    }
-
-    fn consume(&self) -> Result<Consumed, Exception> {
-        Ok(body::read(self.take_body()?, AbortedWith::default(), ()))
+        // 38.3. So it is asked.
+        state.request.use_cors_preflight = true;
+        Ok(())
     }
 
     /// The request without its body.
@@ -238,10 +262,21 @@ impl Request {
     }
 
     /// The request with its body, which is gone from here.
-    pub(crate) fn take_request(&self) -> Result<fetch::Request, Exception> {
+    pub(crate) fn take_request(self: &Arc<Self>, realm: &dyn Realm) -> Result<fetch::Request, Exception> {
+        Ok(self.take_request_for(realm, &AbortedWith::default())?.0)
+    }
+
+    /// [`Self::take_request`], and what the abort of a fetch of it ends besides.
+    pub(super) fn take_request_for(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        aborted_with: &AbortedWith,
+    ) -> Result<(fetch::Request, BodyFailure), Exception> {
         let mut request = self.shape();
-        request.body = self.take_body()?;
-        Ok(request)
+        let Some(taken) = self.take_body(realm)? else { return Ok((request, BodyFailure::default())) };
+        taken.abort_with(aborted_with);
+        request.body = Some(taken.body);
+        Ok((request, taken.failure))
     }
 
     /// The signal, if it is one that may abort.
@@ -486,11 +521,12 @@ impl RequestMethods for Request {
     /// <https://fetch.spec.whatwg.org/#dom-request-clone>
     fn clone(self: &Arc<Self>, realm: &dyn Realm) -> Result<ObjectRef, Exception> {
         // 1.–2. A body that is gone cannot be split.
+        if self.is_unusable(realm)? {
+            return Err(body::unusable());
+        }
+        let branch = if self.is_in_script() { Some(self.tee(realm)?) } else { None };
         let request = {
             let mut state = self.state();
-            if state.disturbed {
-                return Err(body::unusable());
-            }
             let mut request = state.request.clone();
             request.header_list = self.headers.list();
             request
@@ -499,31 +535,32 @@ impl RequestMethods for Request {
         let signal = dependent_signal(realm, self.followed_signal(realm)?)?;
         let object = Self::create(request, self.headers.guard());
         *object.signal_place() = signal;
+        if let Some(branch) = branch {
+            object.set_body(realm, ExtractedBody::Stream(branch))?;
+        }
         Ok(object)
     }
 
-    fn body_used(self: &Arc<Self>, _: &dyn Realm) -> Result<bool, Exception> {
-        Ok(self.state().disturbed)
+    super::body_members!();
+}
+
+impl HasBody for Request {
+    fn with_body<T>(&self, run: impl FnOnce(&mut Option<fetch::Body>, &mut BodyState) -> T) -> T {
+        let mut state = self.state();
+        let State { request, body } = &mut *state;
+        run(&mut request.body, body)
     }
 
-    fn array_buffer(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<Buffer>, Exception> {
-        Ok(body::array_buffer(self.consume()?))
+    fn aborted_with(&self) -> AbortedWith {
+        AbortedWith::default()
     }
 
-    fn blob(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<ObjectRef>, Exception> {
-        Ok(body::blob(self.consume()?, &self.headers.list()))
+    fn kept(&self) -> Box<dyn std::any::Any + Send + Sync> {
+        Box::new(())
     }
 
-    fn bytes(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<Buffer>, Exception> {
-        Ok(body::uint8_array(self.consume()?))
-    }
-
-    fn json(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<Value>, Exception> {
-        Ok(body::json(self.consume()?))
-    }
-
-    fn text(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<String>, Exception> {
-        Ok(body::text(self.consume()?))
+    fn header_list(&self) -> HeaderList {
+        self.headers.list()
     }
 }
 

@@ -4,15 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use longhaul::fetch;
-use longhaul::fetch::{Body, NetworkError, is_null_body_status, is_redirect_status};
-use longhaul_idl::runtime::{Buffer, ByteString, Exception, ObjectRef, PromiseOf, Realm, Value};
-use longhaul_idl::{
-    ResponseInit, ResponseMethods, ResponseStatics, ResponseType, XMLHttpRequestBodyInit as BodyInit,
-};
+use longhaul::fetch::{Body, HeaderList, NetworkError, is_null_body_status, is_redirect_status};
+use longhaul_idl::runtime::{Buffer, ByteString, Exception, Held, ObjectRef, PromiseOf, Realm, Value};
+use longhaul_idl::{BodyInit, ResponseInit, ResponseMethods, ResponseStatics, ResponseType};
 
-use super::body::{self, AbortedWith, BodyWithType, Consumed};
+use super::body::{self, AbortedWith, BodyState, BodyWithType, ExtractedBody, HasBody, KeepAlive, Package};
 use super::fetch_method::AbortObservation;
 use super::headers::{Guard, Headers};
+use crate::streams::BodyFailure;
 
 /// <https://fetch.spec.whatwg.org/#response>
 pub(crate) struct Response {
@@ -27,8 +26,8 @@ pub(crate) struct Response {
 struct State {
     /// The response; its header list is in `headers`.
     response: fetch::Response,
-    /// The body was there and has been taken.
-    disturbed: bool,
+    /// What is known of its body.
+    body: BodyState,
 }
 
 longhaul_idl::platform_object!(Response => longhaul_idl::response);
@@ -38,7 +37,7 @@ impl Response {
     pub(crate) fn create(mut response: fetch::Response, guard: Guard) -> Arc<Self> {
         let headers = Headers::new(std::mem::take(&mut response.header_list), guard);
         Arc::new(Self {
-            state: Mutex::new(State { response, disturbed: false }),
+            state: Mutex::new(State { response, body: BodyState::default() }),
             headers,
             aborted_with: AbortedWith::default(),
             observation: Mutex::new(None),
@@ -63,41 +62,39 @@ impl Response {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The response for storing it, its body taken.
+    /// The response for storing it, its body taken, and what the body will have failed with if it is a stream of script.
     ///
     /// # Errors
     /// A `TypeError` if the body was taken before.
-    pub(crate) fn take_response(&self) -> Result<fetch::Response, Exception> {
-        let mut state = self.state();
-        if state.disturbed {
+    pub(crate) fn take_response(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+    ) -> Result<(fetch::Response, BodyFailure), Exception> {
+        if self.is_unusable(realm)? {
             return Err(body::unusable());
         }
-        let mut response = if state.response.body.is_some() {
-            state.disturbed = true;
-            let husk = state.response.clone_without_body();
-            std::mem::replace(&mut state.response, husk)
-        } else {
-            // NOTE: nothing that a script can see is taken, and an opaque filter's body, which is behind it, may be wanted again.
-            state.response.clone()
+        let body = if self.has_body() { self.take_body(realm)? } else { None };
+        let mut response = {
+            let mut state = self.state();
+            match &body {
+                Some(_) => state.response.clone_without_body(),
+                // NOTE: nothing that a script can see is taken, and an opaque filter's body, which is behind it, may be wanted again.
+                None => state.response.clone(),
+            }
         };
         response.header_list = self.headers.list();
-        Ok(response)
-    }
-
-    /// Takes the body in order to read it.
-    fn consume(&self) -> Result<Consumed, Exception> {
-        let mut state = self.state();
-        if state.disturbed {
-            return Err(body::unusable());
-        }
-        let taken = state.response.body.take();
-        state.disturbed = taken.is_some();
-        let observation = self.observation.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(body::read(taken, self.aborted_with.clone(), observation))
+        let Some(taken) = body else { return Ok((response, BodyFailure::default())) };
+        response.body = Some(taken.body);
+        Ok((response, taken.failure))
     }
 
     /// <https://fetch.spec.whatwg.org/#initialize-a-response>
-    fn initialize(self: &Arc<Self>, init: ResponseInit, body: Option<BodyWithType>) -> Result<(), Exception> {
+    fn initialize(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        init: ResponseInit,
+        body: Option<BodyWithType>,
+    ) -> Result<(), Exception> {
         // 1. A final status.
         if !(200..=599).contains(&init.status) {
             return Err(Exception::range_error(format!(
@@ -131,7 +128,7 @@ impl Response {
                     init.status
                 )));
             }
-            self.state().response.body = Some(body);
+            self.set_body(realm, body)?;
             if let Some(r#type) = r#type
                 && !self.headers.contains("Content-Type")
             {
@@ -144,13 +141,17 @@ impl Response {
 
 impl ResponseStatics for Response {
     /// <https://fetch.spec.whatwg.org/#dom-response>
-    fn construct(_: &dyn Realm, body: Option<BodyInit>, init: ResponseInit) -> Result<ObjectRef, Exception> {
+    fn construct(
+        realm: &dyn Realm,
+        body: Option<BodyInit>,
+        init: ResponseInit,
+    ) -> Result<ObjectRef, Exception> {
         // 1.–2. A new response.
         let object = Self::create(fetch::Response::new(), Guard::Response);
         // 3.–4. The body.
-        let body = body.map(body::extract).transpose()?;
+        let body = body.map(|body| body::extract(realm, body, KeepAlive::No)).transpose()?;
         // 5. The rest.
-        object.initialize(init, body)?;
+        object.initialize(realm, init, body)?;
         Ok(object)
     }
 
@@ -182,9 +183,9 @@ impl ResponseStatics for Response {
         let bytes = Bytes::from(realm.to_json(data)?);
         // 3.–4. The response.
         let object = Self::create(fetch::Response::new(), Guard::Response);
-        let body =
-            BodyWithType { body: Body::from_bytes(bytes), r#type: Some("application/json".to_owned()) };
-        object.initialize(init, Some(body))?;
+        let body = ExtractedBody::Native(Body::from_bytes(bytes));
+        let body = BodyWithType { body, r#type: Some("application/json".to_owned()) };
+        object.initialize(realm, init, Some(body))?;
         Ok(object)
     }
 }
@@ -235,43 +236,44 @@ impl ResponseMethods for Response {
     }
 
     /// <https://fetch.spec.whatwg.org/#dom-response-clone>
-    fn clone(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
-        let mut state = self.state();
+    fn clone(self: &Arc<Self>, realm: &dyn Realm) -> Result<ObjectRef, Exception> {
         // 1. A body that is gone cannot be split.
-        if state.disturbed {
+        if self.is_unusable(realm)? {
             return Err(body::unusable());
         }
         // 2.–3. Another object with the other branch.
-        let mut response = state.response.clone();
+        let branch = if self.is_in_script() { Some(self.tee(realm)?) } else { None };
+        let mut response = self.state().response.clone();
         response.header_list = self.headers.list();
         let mut object = Self::create(response, self.headers.guard());
         let own = Arc::get_mut(&mut object).expect("nobody else has the new object");
         own.aborted_with = self.aborted_with.clone();
         own.observation = Mutex::new(self.observation.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        if let Some(branch) = branch {
+            object.set_body(realm, ExtractedBody::Stream(branch))?;
+        }
         Ok(object)
     }
 
-    fn body_used(self: &Arc<Self>, _: &dyn Realm) -> Result<bool, Exception> {
-        Ok(self.state().disturbed)
+    super::body_members!();
+}
+
+impl HasBody for Response {
+    fn with_body<T>(&self, run: impl FnOnce(&mut Option<Body>, &mut BodyState) -> T) -> T {
+        let mut state = self.state();
+        let State { response, body } = &mut *state;
+        run(&mut response.body, body)
     }
 
-    fn array_buffer(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<Buffer>, Exception> {
-        Ok(body::array_buffer(self.consume()?))
+    fn aborted_with(&self) -> AbortedWith {
+        self.aborted_with.clone()
     }
 
-    fn blob(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<ObjectRef>, Exception> {
-        Ok(body::blob(self.consume()?, &self.headers.list()))
+    fn kept(&self) -> Box<dyn std::any::Any + Send + Sync> {
+        Box::new(self.observation.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 
-    fn bytes(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<Buffer>, Exception> {
-        Ok(body::uint8_array(self.consume()?))
-    }
-
-    fn json(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<Value>, Exception> {
-        Ok(body::json(self.consume()?))
-    }
-
-    fn text(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<String>, Exception> {
-        Ok(body::text(self.consume()?))
+    fn header_list(&self) -> HeaderList {
+        self.headers.list()
     }
 }

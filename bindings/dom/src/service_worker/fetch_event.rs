@@ -133,7 +133,7 @@ pub(crate) fn answer_fetch(realm: &dyn Realm, number: u64, answer: Value) -> Res
         Value::Object(object) => {
             let response =
                 object.downcast::<Response>().ok_or_else(|| Exception::type_error("that is no Response"))?;
-            FetchAnswer::Respond(Box::new(response.take_response()?))
+            FetchAnswer::Respond(Box::new(response.take_response(realm)?.0))
         }
         Value::String(failure) => {
             let reason = match &*failure {

@@ -71,6 +71,12 @@ pub trait Realm {
     /// <https://html.spec.whatwg.org/#report-the-exception>
     fn report_exception(&self, exception: Exception);
 
+    /// The value that script catches where the exception is thrown.
+    ///
+    /// # Errors
+    /// What making the value throws (out of memory).
+    fn exception_value(&self, exception: Exception) -> Result<Held, Exception>;
+
     /// Keeps a value, or the wrapper of an object, from being collected for as long as the handle lives.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Scheme fetch.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use data_url::DataUrl;
 
@@ -74,9 +76,9 @@ fn blob(services: &Services, request: &Request) -> Result<Response, NetworkError
         return Err(failure("blob", "the method is not GET"));
     }
     // 3.–8. NOTE: whether the request's environment may have it is for the store to say.
-    let blob = services
-        .blob_urls()
-        .resolve(request.current_url(), request)
+    let captured = request.blob_url_entry.as_ref().map(|entry| Arc::clone(&entry.0));
+    let blob = captured
+        .or_else(|| services.blob_urls().resolve(request.current_url(), request))
         .ok_or_else(|| failure("blob", "no such object"))?;
     // 9.–12.
     let full_length = blob.size();

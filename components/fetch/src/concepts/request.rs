@@ -11,6 +11,17 @@ use super::method::Method;
 use super::origin::{same_origin, same_site};
 use super::referrer_policy::ReferrerPolicy;
 use crate::environment::{EnvironmentSettings, PolicyContainer};
+use crate::services::Blob;
+
+/// <https://w3c.github.io/FileAPI/#blob-url-entry>
+#[derive(Clone)]
+pub struct BlobUrlEntry(pub Arc<dyn Blob>);
+
+impl std::fmt::Debug for BlobUrlEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BlobUrlEntry({} bytes)", self.0.size())
+    }
+}
 
 /// What a fetch is given. Fields that only the algorithms write are marked as bookkeeping.
 ///
@@ -22,6 +33,10 @@ pub struct Request {
     pub method: Method,
     /// The URLs it went through; the first is the one it was made for. Never empty.
     pub url_list: Vec<Url>,
+    /// What stood behind its URL, a `blob:` one, when that was parsed: the object may be revoked before it is fetched.
+    ///
+    /// <https://url.spec.whatwg.org/#concept-url-blob-entry>
+    pub blob_url_entry: Option<BlobUrlEntry>,
     /// Only local schemes may be fetched.
     pub local_urls_only: bool,
     /// The headers.
@@ -269,6 +284,7 @@ impl Request {
             service_workers_mode: ServiceWorkersMode::All,
             initiator: Initiator::None,
             destination: Destination::None,
+            blob_url_entry: None,
             priority: Priority::Auto,
             origin: RequestOrigin::Client,
             top_level_navigation_initiator_origin: None,
@@ -335,6 +351,7 @@ impl Request {
             service_workers_mode: self.service_workers_mode,
             initiator: self.initiator,
             destination: self.destination,
+            blob_url_entry: self.blob_url_entry.clone(),
             priority: self.priority,
             origin: self.origin.clone(),
             top_level_navigation_initiator_origin: self.top_level_navigation_initiator_origin.clone(),
