@@ -319,7 +319,7 @@ impl CookieJar {
     /// Waits until everything set so far is durable.
     pub async fn flush(&self) -> Result<(), StorageError> {
         match &self.writer {
-            Some(writer) => writer.flush().await.unwrap_or(Err(StorageError::Closed)),
+            Some(writer) => writer.flush().await,
             None => Ok(()),
         }
     }

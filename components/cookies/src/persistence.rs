@@ -1,12 +1,6 @@
-//! Persistent cookies as rows of the profile, written by a thread of their own.
+//! Persistent cookies as rows of the profile.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-
-use futures::channel::oneshot;
-use futures::executor::block_on;
-use longhaul_storage::{Column, ColumnKind, Profile, Row, StorageError, TableDefinition, Transaction, Value};
+use longhaul_storage::{Column, ColumnKind, Profile, Row, StorageError, TableDefinition, Value, WriteBehind};
 
 use crate::same_site::SameSite;
 use crate::site::{CookieKey, Fields};
@@ -59,41 +53,16 @@ impl StoredCookie {
     }
 }
 
-/// Writes what changes, many changes at a time. Dropped, it writes what is left.
-pub(crate) struct Writer {
-    shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-}
-
-struct Shared {
-    pending: Mutex<Pending>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Pending {
-    /// The row of each key that changed, or nothing where it went.
-    rows: HashMap<Vec<Value>, Option<Row>>,
-    /// Told once all that is pending now has been written.
-    flushes: Vec<oneshot::Sender<Result<(), StorageError>>>,
-    /// A write failed; the next change or flush tries again.
-    failed: bool,
-    stop: bool,
-}
+/// Writes cookies as they change.
+pub(crate) struct Writer(WriteBehind);
 
 impl Writer {
     pub(crate) fn start(profile: Profile) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { pending: Mutex::default(), changed: Condvar::new() });
-        let of_thread = shared.clone();
-        let thread = std::thread::Builder::new()
-            .name("cookie-writer".to_owned())
-            .spawn(move || of_thread.run(&profile))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self(WriteBehind::start(profile, &COOKIES)?))
     }
 
     pub(crate) fn put(&self, partition: &str, key: &CookieKey, value: &str, fields: &Fields) {
-        let row_key = row_key(partition, key);
-        let mut row = row_key.clone();
+        let mut row = row_key(partition, key);
         row.extend([
             Value::from(value),
             fields.secure.into(),
@@ -103,93 +72,17 @@ impl Writer {
             fields.last_access.into(),
             fields.expires.into(),
         ]);
-        self.change(row_key, Some(row));
+        self.0.put(row);
     }
 
     pub(crate) fn delete(&self, partition: &str, key: &CookieKey) {
-        self.change(row_key(partition, key), None);
-    }
-
-    fn change(&self, key: Vec<Value>, row: Option<Row>) {
-        let mut pending = self.shared.pending();
-        pending.rows.insert(key, row);
-        pending.failed = false;
-        self.shared.changed.notify_one();
+        self.0.delete(row_key(partition, key));
     }
 
     /// Resolves once everything changed so far is durable.
-    pub(crate) fn flush(&self) -> oneshot::Receiver<Result<(), StorageError>> {
-        let (sender, receiver) = oneshot::channel();
-        let mut pending = self.shared.pending();
-        pending.flushes.push(sender);
-        pending.failed = false;
-        self.shared.changed.notify_one();
-        receiver
+    pub(crate) async fn flush(&self) -> Result<(), StorageError> {
+        self.0.flush().await
     }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.shared.pending().stop = true;
-        self.shared.changed.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // It does not panic; if it did, there is nothing left to write.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Shared {
-    fn pending(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn run(&self, profile: &Profile) {
-        loop {
-            let (rows, flushes, stop) = {
-                let mut pending = self.pending();
-                loop {
-                    let work = (!pending.rows.is_empty() && !pending.failed) || !pending.flushes.is_empty();
-                    if work || pending.stop {
-                        break;
-                    }
-                    pending = self.changed.wait(pending).unwrap_or_else(PoisonError::into_inner);
-                }
-                (std::mem::take(&mut pending.rows), std::mem::take(&mut pending.flushes), pending.stop)
-            };
-            let result = write(profile, &rows);
-            if let Err(error) = &result {
-                tracing::warn!(%error, cookies = rows.len(), "cookies could not be stored");
-                let mut pending = self.pending();
-                for (key, row) in rows {
-                    // What changed again meanwhile is newer.
-                    pending.rows.entry(key).or_insert(row);
-                }
-                pending.failed = true;
-            }
-            for flush in flushes {
-                // Whoever asked may have gone away.
-                let _ = flush.send(result.clone());
-            }
-            if stop {
-                return;
-            }
-        }
-    }
-}
-
-fn write(profile: &Profile, rows: &HashMap<Vec<Value>, Option<Row>>) -> Result<(), StorageError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let mut transaction = Transaction::new();
-    for (key, row) in rows {
-        match row {
-            Some(row) => transaction.put(&COOKIES, row.clone()),
-            None => transaction.delete(&COOKIES, key.clone()),
-        }
-    }
-    block_on(profile.commit(transaction))
 }
 
 fn row_key(partition: &str, key: &CookieKey) -> Vec<Value> {

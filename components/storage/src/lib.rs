@@ -46,6 +46,7 @@ mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transaction;
+mod write_behind;
 
 pub use body::{BodyId, BodyReader, BodyState, BodyStore, BodyWriter, InvalidBodyId};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -57,3 +58,4 @@ pub use profile::{Finding, Location, OpenReport, Profile};
 pub use quota::{Quota, QuotaExceeded, Reservation};
 pub use table::{Column, ColumnKind, Misfit, Row, TableDefinition, Value};
 pub use transaction::Transaction;
+pub use write_behind::WriteBehind;
