@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::domain::domain_matches;
 use crate::same_site::SameSite;
 use crate::site::{CookieKey, Fields};
 
@@ -38,6 +39,14 @@ pub struct Cookie {
 }
 
 impl Cookie {
+    /// Whether it goes to a host, which it belongs to or shares.
+    pub fn goes_to_host(&self, host: &str) -> bool {
+        match self.host_only {
+            true => self.domain == host,
+            false => domain_matches(host, &self.domain),
+        }
+    }
+
     pub(crate) fn new(partition: &str, key: &CookieKey, value: &str, fields: &Fields) -> Self {
         Cookie {
             name: key.name.clone(),

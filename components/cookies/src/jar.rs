@@ -272,10 +272,7 @@ impl CookieJar {
     /// Removes the cookies that go to a host, whether they are its own or shared with it, in all partitions. Gives
     /// their number.
     pub fn clear_host(&self, host: &str) -> usize {
-        self.remove_where(|cookie| match cookie.host_only {
-            true => cookie.domain == host,
-            false => domain_matches(host, &cookie.domain),
-        })
+        self.remove_where(|cookie| cookie.goes_to_host(host))
     }
 
     /// Removes the cookies of a host's site in one partition, as `Clear-Site-Data: "cookies"` asks for: those that any

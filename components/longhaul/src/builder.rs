@@ -7,8 +7,9 @@ use std::time::Duration;
 use longhaul_background_fetch::{
     BackgroundFetches, Connectivity, Dependencies, Display, NoDisplay, PermissionState,
 };
-use longhaul_cookies::CookieJar;
+use longhaul_cookies::{AllowAll, CookieJar, CookiePolicy, JarConfig};
 use longhaul_fetch::Services;
+use longhaul_hsts::{KnownHosts, Preload};
 use longhaul_http_cache::HttpCache;
 use longhaul_net::{Network, NetworkConfig};
 use longhaul_service_worker::{AgentHost, Caches, ServiceWorkers};
@@ -18,7 +19,7 @@ use tokio::sync::watch;
 use crate::cookie_store::Cookies;
 use crate::http_cache::Cache;
 use crate::object_urls::ObjectUrls;
-use crate::permissions::Permissions;
+use crate::permissions::{PERMISSIONS, Permissions, PermissionsError};
 use crate::record_fetcher::FetchLayer;
 use crate::script_loader::FetchLoader;
 use crate::service_worker_hook::ServiceWorkerHook;
@@ -33,6 +34,9 @@ pub struct Builder {
     network: NetworkConfig,
     agent_host: Arc<dyn AgentHost>,
     permissions: Permissions,
+    cookies: JarConfig,
+    cookie_policy: Arc<dyn CookiePolicy>,
+    hsts_preload: Preload,
     display: Arc<dyn Display>,
     clock: Arc<dyn Clock>,
     user_agent: Option<String>,
@@ -62,6 +66,12 @@ pub enum BuildError {
     /// The profile's cookies cannot be read.
     #[error(transparent)]
     Cookies(#[from] longhaul_cookies::OpenError),
+    /// The profile's HSTS hosts cannot be read.
+    #[error(transparent)]
+    Hsts(#[from] longhaul_hsts::OpenError),
+    /// The profile's permissions cannot be read.
+    #[error(transparent)]
+    Permissions(#[from] PermissionsError),
     /// The profile's caches cannot be read.
     #[error(transparent)]
     Caches(#[from] longhaul_service_worker::CacheError),
@@ -84,6 +94,9 @@ impl Builder {
             network: NetworkConfig::default(),
             agent_host: Arc::new(NoAgents),
             permissions: Permissions::default(),
+            cookies: JarConfig::default(),
+            cookie_policy: Arc::new(AllowAll),
+            hsts_preload: Preload::default(),
             display: Arc::new(NoDisplay),
             clock: Arc::new(SystemClock::new()),
             user_agent: None,
@@ -129,6 +142,24 @@ impl Builder {
     /// Decides about a powerful feature for every origin. [`Permissions`] decides for one.
     pub fn permission(self, name: &str, state: PermissionState) -> Self {
         self.permissions.set_default(name, state);
+        self
+    }
+
+    /// How cookies are treated where the RFC leaves it to the user agent, and how many there may be.
+    pub fn cookie_config(mut self, config: JarConfig) -> Self {
+        self.cookies = config;
+        self
+    }
+
+    /// Who has cookies at all; everybody unless this says otherwise.
+    pub fn cookie_policy(mut self, policy: Arc<dyn CookiePolicy>) -> Self {
+        self.cookie_policy = policy;
+        self
+    }
+
+    /// Hosts that are reached over TLS alone before they have said so.
+    pub fn hsts_preload(mut self, preload: Preload) -> Self {
+        self.hsts_preload = preload;
         self
     }
 
@@ -189,6 +220,11 @@ impl Builder {
         let (profile, report) = open_profile(self.location, self.tables).await?;
         let caches = Caches::open(profile.clone()).await?;
         collect_garbage(&profile).await?;
+        self.permissions.open(&profile)?;
+        let cookies = CookieJar::open_with_config(&profile, self.clock.clone(), self.cookies)?;
+        let cookies = Arc::new(cookies.with_policy(self.cookie_policy));
+        let hsts = KnownHosts::open(&profile, self.clock.clone())?.with_preload(self.hsts_preload);
+        let hsts = Arc::new(hsts);
         let online = watch::Sender::new(!self.offline);
         let started = watch::Sender::new(false);
 
@@ -200,9 +236,8 @@ impl Builder {
         let object_urls = ObjectUrls::default();
         let services = {
             let clock = self.clock.clone();
-            let cookies = CookieJar::open(&profile, self.clock.clone())?;
             let mut services = Services::new(Arc::new(Wire::new(network, &self.clock, online.subscribe())))
-                .with_cookies(Arc::new(Cookies(cookies)))
+                .with_cookies(Arc::new(Cookies(cookies.clone())))
                 .with_service_workers(hook.clone())
                 .with_blob_urls(Arc::new(object_urls.clone()))
                 .with_clock(Arc::new(move || clock.monotonic()));
@@ -261,6 +296,8 @@ impl Builder {
             services,
             http_cache,
             object_urls,
+            cookies,
+            hsts,
             permissions: self.permissions,
             service_workers,
             caches,
@@ -277,8 +314,13 @@ async fn open_profile(
     location: Location,
     mut tables: Vec<&'static TableDefinition>,
 ) -> Result<(Profile, longhaul_storage::OpenReport), BuildError> {
-    for part in [longhaul_cookies::TABLES, longhaul_service_worker::TABLES, longhaul_background_fetch::TABLES]
-    {
+    tables.push(&PERMISSIONS);
+    for part in [
+        longhaul_cookies::TABLES,
+        longhaul_hsts::TABLES,
+        longhaul_service_worker::TABLES,
+        longhaul_background_fetch::TABLES,
+    ] {
         tables.extend(part);
     }
     let opening = tokio::task::spawn_blocking(move || Profile::open(location, &tables));

@@ -1,10 +1,12 @@
 //! The Fetch layer's cookies, kept by the jar.
 
+use std::sync::Arc;
+
 use longhaul_cookies::{CookieApi, CookieJar, RetrievalContext, SameSiteContext};
 use longhaul_fetch::{CookieRequest, CookieStore, SameSiteMode};
 
 /// [`CookieStore`] by [`CookieJar`].
-pub(crate) struct Cookies(pub(crate) CookieJar);
+pub(crate) struct Cookies(pub(crate) Arc<CookieJar>);
 
 impl CookieStore for Cookies {
     fn cookie_header(&self, request: &CookieRequest) -> Option<Vec<u8>> {

@@ -1,11 +1,22 @@
 //! Permissions of powerful features, as far as this user agent asks for any.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use longhaul_background_fetch::{PermissionPolicy, PermissionState};
+use longhaul_storage::{Column, ColumnKind, Profile, StorageError, TableDefinition, WriteBehind};
+
+pub(crate) static PERMISSIONS: TableDefinition = TableDefinition {
+    name: "permissions",
+    columns: &[
+        Column { name: "origin", kind: ColumnKind::Text },
+        Column { name: "name", kind: ColumnKind::Text },
+        Column { name: "state", kind: ColumnKind::Text },
+    ],
+    key_columns: 2,
+};
 
 /// The name of the permission that background fetches ask for.
 ///
@@ -14,32 +25,155 @@ pub const BACKGROUND_FETCH: &str = "background-fetch";
 
 /// What has been decided about powerful features. A clone shares the decisions.
 ///
-/// A feature nobody has decided about is `prompt`.
+/// A feature nobody has decided about is `prompt`. What was decided for one origin is kept in the profile; what holds for
+/// every other origin is for this user agent alone.
 ///
 /// <https://www.w3.org/TR/permissions/>
 #[derive(Clone, Debug, Default)]
-pub struct Permissions {
-    /// By feature, then by origin; the empty origin stands for every other one.
-    decisions: Arc<RwLock<HashMap<(String, String), PermissionState>>>,
+pub struct Permissions(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// By feature.
+    defaults: RwLock<HashMap<String, PermissionState>>,
+    /// By origin and feature.
+    decisions: RwLock<HashMap<(String, String), PermissionState>>,
+    writer: OnceLock<WriteBehind>,
+}
+
+/// A decision for one origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Decision {
+    /// The origin's serialization.
+    pub origin: String,
+    /// The feature.
+    pub name: String,
+    /// What was decided.
+    pub state: PermissionState,
 }
 
 impl Permissions {
+    /// Takes up what was decided earlier, and keeps what will be.
+    pub(crate) fn open(&self, profile: &Profile) -> Result<(), PermissionsError> {
+        let writer = WriteBehind::start(profile.clone(), &PERMISSIONS)?;
+        let mut decisions = self.decisions_mut();
+        for row in profile.rows(&PERMISSIONS)? {
+            let decision = || {
+                let (origin, name) = (row[0].as_text()?, row[1].as_text()?);
+                Some(((origin.to_owned(), name.to_owned()), parse(row[2].as_text()?)?))
+            };
+            match decision() {
+                // What this session has decided already is newer.
+                Some((key, state)) => _ = decisions.entry(key).or_insert(state),
+                None => {
+                    tracing::warn!(origin = ?row[0], "a stored permission cannot be read and is left out")
+                }
+            }
+        }
+        drop(decisions);
+        for decision in self.decisions() {
+            writer.put(row(&decision.origin, &decision.name, decision.state));
+        }
+        // A user agent opens its permissions once.
+        let _ = self.0.writer.set(writer);
+        Ok(())
+    }
+
     /// Decides for every origin that has no decision of its own.
     pub fn set_default(&self, name: &str, state: PermissionState) {
-        self.set(name, "", state);
+        let mut defaults = self.0.defaults.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        defaults.insert(name.to_owned(), state);
     }
 
     /// Decides for one origin, given as its serialization.
     pub fn set(&self, name: &str, origin: &str, state: PermissionState) {
-        let mut decisions = self.decisions.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        decisions.insert((name.to_owned(), origin.to_owned()), state);
+        self.decisions_mut().insert((origin.to_owned(), name.to_owned()), state);
+        if let Some(writer) = self.0.writer.get() {
+            writer.put(row(origin, name, state));
+        }
     }
 
     /// What holds for an origin.
     pub fn state(&self, name: &str, origin: &str) -> PermissionState {
-        let decisions = self.decisions.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let decision = |origin: &str| decisions.get(&(name.to_owned(), origin.to_owned())).copied();
-        decision(origin).or_else(|| decision("")).unwrap_or(PermissionState::Prompt)
+        let decided = self.decided().get(&(origin.to_owned(), name.to_owned())).copied();
+        let defaults = self.0.defaults.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        decided.or_else(|| defaults.get(name).copied()).unwrap_or(PermissionState::Prompt)
+    }
+
+    /// The decisions for single origins, by origin and feature.
+    pub fn decisions(&self) -> Vec<Decision> {
+        let mut decisions: Vec<_> = self
+            .decided()
+            .iter()
+            .map(|((origin, name), state)| Decision {
+                origin: origin.clone(),
+                name: name.clone(),
+                state: *state,
+            })
+            .collect();
+        decisions.sort_by(|a, b| (&a.origin, &a.name).cmp(&(&b.origin, &b.name)));
+        decisions
+    }
+
+    /// Takes back the decisions for one origin, or for each, and gives their number.
+    pub fn clear(&self, origin: Option<&str>) -> usize {
+        let mut decisions = self.decisions_mut();
+        let before = decisions.len();
+        decisions.retain(|(decided, name), _| {
+            let stays = origin.is_some_and(|origin| origin != decided);
+            if let (false, Some(writer)) = (stays, self.0.writer.get()) {
+                writer.delete(vec![decided.as_str().into(), name.as_str().into()]);
+            }
+            stays
+        });
+        before - decisions.len()
+    }
+
+    /// Waits until everything decided so far is durable.
+    pub async fn flush(&self) -> Result<(), StorageError> {
+        match self.0.writer.get() {
+            Some(writer) => writer.flush().await,
+            None => Ok(()),
+        }
+    }
+
+    fn decided(&self) -> RwLockReadGuard<'_, HashMap<(String, String), PermissionState>> {
+        self.0.decisions.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn decisions_mut(&self) -> RwLockWriteGuard<'_, HashMap<(String, String), PermissionState>> {
+        self.0.decisions.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Why the permissions of a profile cannot be kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PermissionsError {
+    /// The profile could not be read.
+    #[error("the stored permissions could not be read: {0}")]
+    Storage(#[from] StorageError),
+    /// The thread that writes them could not be started.
+    #[error("the thread that stores permissions could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+fn row(origin: &str, name: &str, state: PermissionState) -> longhaul_storage::Row {
+    let state = match state {
+        PermissionState::Granted => "granted",
+        PermissionState::Denied => "denied",
+        PermissionState::Prompt => "prompt",
+    };
+    vec![origin.into(), name.into(), state.into()]
+}
+
+fn parse(state: &str) -> Option<PermissionState> {
+    match state {
+        "granted" => Some(PermissionState::Granted),
+        "denied" => Some(PermissionState::Denied),
+        "prompt" => Some(PermissionState::Prompt),
+        _ => None,
     }
 }
 
@@ -62,5 +196,39 @@ mod tests {
         assert_eq!(permissions.state(BACKGROUND_FETCH, "https://a.example"), PermissionState::Granted);
         assert_eq!(permissions.state(BACKGROUND_FETCH, "https://b.example"), PermissionState::Denied);
         assert_eq!(permissions.state("geolocation", "https://a.example"), PermissionState::Prompt);
+    }
+
+    #[test]
+    fn decisions_for_origins_are_kept_and_defaults_are_not() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let open = || {
+            let location = longhaul_storage::Location::Directory(folder.path().join("profile"));
+            Profile::open(location, &[&PERMISSIONS]).expect("the profile opens").0
+        };
+        {
+            let permissions = Permissions::default();
+            permissions.set_default("a", PermissionState::Granted);
+            permissions.set("b", "https://early.example", PermissionState::Denied);
+            permissions.open(&open()).expect("they open");
+            permissions.set("a", "https://a.example", PermissionState::Denied);
+            permissions.set("b", "https://b.example", PermissionState::Granted);
+            permissions.set("b", "https://a.example", PermissionState::Granted);
+        }
+        {
+            let permissions = Permissions::default();
+            permissions.set("a", "https://a.example", PermissionState::Prompt);
+            permissions.open(&open()).expect("they open");
+            assert_eq!(permissions.state("a", "https://other.example"), PermissionState::Prompt);
+            assert_eq!(permissions.state("a", "https://a.example"), PermissionState::Prompt);
+            assert_eq!(permissions.state("b", "https://early.example"), PermissionState::Denied);
+            assert_eq!(permissions.decisions().len(), 4);
+            assert_eq!(permissions.clear(Some("https://a.example")), 2);
+        }
+        let permissions = Permissions::default();
+        permissions.open(&open()).expect("they open");
+        let origins: Vec<_> = permissions.decisions().into_iter().map(|decision| decision.origin).collect();
+        assert_eq!(origins, ["https://b.example", "https://early.example"]);
+        assert_eq!(permissions.clear(None), 2);
+        assert_eq!(permissions.decisions(), []);
     }
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use longhaul_background_fetch::BackgroundFetches;
+use longhaul_cookies::CookieJar;
 use longhaul_fetch::{FetchOptions, Request, Response, Services};
+use longhaul_hsts::KnownHosts;
 use longhaul_http_cache::HttpCache;
 use longhaul_service_worker::{CacheStorage, Caches, ServiceWorkers};
 use longhaul_storage::{Clock, Finding, Profile};
@@ -27,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) services: Services,
     pub(crate) http_cache: Option<HttpCache>,
     pub(crate) object_urls: ObjectUrls,
+    pub(crate) cookies: Arc<CookieJar>,
+    pub(crate) hsts: Arc<KnownHosts>,
     pub(crate) permissions: Permissions,
     pub(crate) service_workers: ServiceWorkers,
     pub(crate) caches: Caches,
@@ -91,6 +95,16 @@ impl UserAgent {
         self.0.caches.storage(storage_key)
     }
 
+    /// The cookies of the profile.
+    pub fn cookies(&self) -> &CookieJar {
+        &self.0.cookies
+    }
+
+    /// The hosts of the profile that are reached over TLS alone.
+    pub fn hsts(&self) -> &KnownHosts {
+        &self.0.hsts
+    }
+
     /// What has been decided about powerful features.
     pub fn permissions(&self) -> &Permissions {
         &self.0.permissions
@@ -145,6 +159,12 @@ impl UserAgent {
             && let Err(error) = cache.flush().await
         {
             tracing::debug!(%error, "the HTTP cache does not know what was used last");
+        }
+        // What was remembered a moment ago; the profile takes nothing once it is closed.
+        let (cookies, hsts, permissions) =
+            futures::join!(self.0.cookies.flush(), self.0.hsts.flush(), self.0.permissions.flush());
+        for lost in [cookies, hsts, permissions].into_iter().filter_map(Result::err) {
+            tracing::warn!(%lost, "something was not stored before the profile was closed");
         }
         self.0.profile.close();
     }

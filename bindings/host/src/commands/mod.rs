@@ -5,6 +5,7 @@ mod fetch;
 mod options;
 mod profile;
 mod run;
+mod state;
 mod target;
 mod user_side;
 
@@ -15,7 +16,10 @@ use clap::Parser as _;
 use crate::control::Request;
 use crate::exit::{Exit, Failure, complain};
 use options::Command;
-pub use options::{FetchOptions, Grant, NetworkOptions, OneOptions, Options, ProfileOptions, RunOptions};
+pub use options::{
+    FetchOptions, Grant, NetworkOptions, OneOptions, Options, ProfileOptions, RunOptions, StateOptions,
+    StateWord,
+};
 
 /// The program: parses the command line, runs the command, gives the exit code.
 pub fn main() -> ExitCode {
@@ -84,6 +88,7 @@ async fn execute(command: Command) -> Result<Exit, Failure> {
         Command::List(options) => user_side::user_side(options, Request::List).await,
         Command::Online(options) => user_side::user_side(options, Request::Online).await,
         Command::Offline(options) => user_side::user_side(options, Request::Offline).await,
+        Command::State(options) => state::state(options).await,
         Command::Show(options) => one(options, |id| Request::Show { id }).await,
         Command::Pause(options) => one(options, |id| Request::Pause { id }).await,
         Command::Resume(options) => one(options, |id| Request::Resume { id }).await,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use longhaul::background_fetch::PermissionState;
 
 use crate::display::ProgressForm;
@@ -42,6 +42,8 @@ pub enum Command {
     Offline(ProfileOptions),
     /// Fetch one URL through the Fetch layer
     Fetch(FetchOptions),
+    /// Show or clear what the profile remembers of sites
+    State(StateOptions),
 }
 
 /// `longhaul run`
@@ -94,6 +96,35 @@ pub struct OneOptions {
     /// The profile
     #[command(flatten)]
     pub profile: ProfileOptions,
+}
+
+/// `longhaul state`
+#[derive(Debug, Args)]
+pub struct StateOptions {
+    /// Of which kind (of each, if none is named), and whether to list or to clear it
+    #[arg(value_enum, value_name = "KIND|ACTION", num_args = 0..=2)]
+    pub words: Vec<StateWord>,
+    /// Of this origin alone, such as https://example.com
+    #[arg(long, value_name = "ORIGIN")]
+    pub origin: Option<String>,
+    /// The profile
+    #[command(flatten)]
+    pub profile: ProfileOptions,
+}
+
+/// What `longhaul state` is about, and what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StateWord {
+    /// Cookies
+    Cookies,
+    /// Hosts that are reached over TLS alone
+    Hsts,
+    /// Decisions about powerful features
+    Permissions,
+    /// Show it, which is what happens if nothing is said
+    List,
+    /// Forget it
+    Clear,
 }
 
 /// `longhaul fetch`

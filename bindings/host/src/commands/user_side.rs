@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::options::{NetworkOptions, ProfileOptions};
 use super::profile::{cannot_build, profile_directory};
+use super::state::print_state;
 use crate::agent::{AgentLimits, Listeners, ServiceWorkerAgents};
 use crate::control::{FetchDetails, Reply, Request, ask, perform};
 use crate::display::FetchReport;
@@ -33,6 +34,7 @@ pub(super) async fn user_side(options: ProfileOptions, request: Request) -> Resu
         let line = match &reply {
             Reply::List(reports) => json_line(reports),
             Reply::Show(details) => json_line(details),
+            Reply::State(report) => json_line(report),
             Reply::Done(text) => json_line(&serde_json::json!({ "done": text })),
             Reply::Refused(text) => return Err(Failure::new(text)),
         };
@@ -42,6 +44,7 @@ pub(super) async fn user_side(options: ProfileOptions, request: Request) -> Resu
     match reply {
         Reply::List(reports) => reports.iter().for_each(|report| say(&line(report))),
         Reply::Show(details) => print_details(&details),
+        Reply::State(report) => print_state(&report),
         Reply::Done(text) => say(&printable(&text)),
         Reply::Refused(text) => return Err(Failure::new(text)),
     }
@@ -98,6 +101,7 @@ async fn on_profile(directory: &Path, request: Request) -> Result<Reply, OnProfi
         // A profile that is not there has nothing, and asking does not make it.
         Request::Online if !directory.exists() => return Ok(next_run_begins("online")),
         Request::List if !directory.exists() => return Ok(Reply::List(Vec::new())),
+        Request::State { .. } if !directory.exists() => return Ok(Reply::State(Box::default())),
         Request::Show { id }
         | Request::Pause { id }
         | Request::Resume { id }

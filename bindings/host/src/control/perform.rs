@@ -4,6 +4,7 @@ use longhaul::UserAgent;
 use longhaul::background_fetch::{Lookup, Registration, Summary};
 
 use super::protocol::{FetchDetails, Reply, Request};
+use super::state::state;
 use crate::display::FetchReport;
 use crate::profile::set_begins_offline;
 
@@ -65,6 +66,7 @@ pub async fn perform(user_agent: &UserAgent, request: Request) -> Reply {
                 Err(error) => Reply::Refused(format!("online, but the next run may not be: {error}")),
             }
         }
+        Request::State { kind, action, origin } => state(user_agent, kind, action, origin.as_deref()).await,
         Request::Offline => {
             user_agent.set_online(false);
             Reply::Done("offline".to_owned())

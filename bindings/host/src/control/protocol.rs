@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::state::{StateAction, StateKind, StateReport};
 use crate::display::FetchReport;
 
 /// The longest line that is read. An id may have a megabyte, which JSON may spell in six.
@@ -42,6 +43,15 @@ pub enum Request {
     Online,
     /// There is none.
     Offline,
+    /// What the profile remembers of sites.
+    State {
+        /// Of which kind; of each if none is named.
+        kind: Option<StateKind>,
+        /// What to do with it.
+        action: StateAction,
+        /// Of which origin; of each if none is named.
+        origin: Option<String>,
+    },
 }
 
 /// The answer.
@@ -54,6 +64,8 @@ pub enum Reply {
     List(Vec<FetchReport>),
     /// One of them, for [`Request::Show`].
     Show(Box<FetchDetails>),
+    /// What is remembered, for [`Request::State`].
+    State(Box<StateReport>),
     /// It could not be done; the text says why.
     Refused(String),
 }
