@@ -75,6 +75,8 @@ pub(crate) struct Inner {
     /// Whether any entry answers for other queries than its own.
     varies_by_search: AtomicBool,
     names: Names,
+    /// How many responses are being written.
+    pub(crate) writing: tokio::sync::watch::Sender<usize>,
 }
 
 /// Names that no other session gave.
@@ -180,6 +182,7 @@ impl HttpCache {
                 count: AtomicU64::new(count),
                 varies_by_search: AtomicBool::new(varies),
                 names: Names::new(),
+                writing: tokio::sync::watch::Sender::new(0),
             }),
         };
         cache.remove_orphans();
@@ -206,12 +209,18 @@ impl HttpCache {
             && !policy::has_conditions(&request.headers);
         loop {
             // What is being written is newer than what is stored.
-            let flight = self.inner.flights.get(&key).filter(|_| may_wait);
-            if let Some(flight) = &flight
-                && let Outcome::Live(live) = flight.borrow().clone()
-                && let Some(answer) = self.read_along(&request, &wishes, &live)
-            {
-                return Lookup::Stored(answer);
+            let mut flight = self.inner.flights.get(&key).filter(|_| may_wait);
+            let outcome = flight.as_ref().map(|flight| flight.borrow().clone());
+            match outcome {
+                Some(Outcome::Live(live)) => {
+                    if let Some(answer) = self.read_along(&request, &wishes, &live) {
+                        return Lookup::Stored(answer);
+                    }
+                    // It is for others.
+                    flight = None;
+                }
+                Some(Outcome::NotShared) => flight = None,
+                Some(Outcome::Pending) | None => {}
             }
             let selected = self.select(&request, &key).await;
             let Some(hot) = selected else {
@@ -490,6 +499,12 @@ impl HttpCache {
                 }
             })
             .collect())
+    }
+
+    /// Waits until no response is being written. A response that nobody reads to its end is written until it is dropped.
+    pub async fn settled(&self) {
+        // The sender is here.
+        let _ = self.inner.writing.subscribe().wait_for(|writing| *writing == 0).await;
     }
 
     /// How many bytes the entries take.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
 use longhaul_storage::{DiskFile, StorageError};
+use tokio::sync::watch;
 
 use crate::body::{Checksums, file_name, run_on};
 use crate::cache::{HttpCache, files};
@@ -46,6 +47,7 @@ pub(crate) fn start(
     start: u64,
     ticket: Ticket,
 ) {
+    let writing = Writing::new(cache.inner.writing.clone());
     tokio::spawn(async move {
         let mut writer = Writer { cache, live, file: None, checksums: Checksums::default(), small: None };
         match writer.write().await {
@@ -57,7 +59,24 @@ pub(crate) fn start(
         }
         // Until now others could read along, and from now on they find it stored.
         drop(ticket);
+        drop(writing);
     });
+}
+
+/// Counts while it lives.
+struct Writing(watch::Sender<usize>);
+
+impl Writing {
+    fn new(count: watch::Sender<usize>) -> Writing {
+        count.send_modify(|count| *count += 1);
+        Writing(count)
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 struct Writer {

@@ -1,0 +1,47 @@
+use crate::support::{Rig, URL, get, reply, with};
+
+const VARY: &[(&str, &str)] = &[("Cache-Control", "max-age=60"), ("Vary", "Foo, bar")];
+
+#[tokio::test]
+async fn a_response_answers_requests_with_the_same_headers_only() {
+    let rig = Rig::new();
+    rig.ask(with(get(URL), &[("foo", "1"), ("Other", "1")]), |_| reply(200, VARY, "one")).await;
+    assert!(rig.hits(with(get(URL), &[("Foo", " 1 ")])).await);
+    assert!(!rig.hits(with(get(URL), &[("Foo", "2")])).await);
+    assert!(!rig.hits(get(URL)).await);
+    assert!(!rig.hits(with(get(URL), &[("Foo", "1"), ("Bar", "")])).await);
+}
+
+#[tokio::test]
+async fn lines_and_whitespace_do_not_matter_but_values_do() {
+    let rig = Rig::new();
+    rig.ask(with(get(URL), &[("Foo", "1,2"), ("Foo", "3")]), |_| reply(200, VARY, "one")).await;
+    assert!(rig.hits(with(get(URL), &[("Foo", "1, 2 ,3")])).await);
+    assert!(!rig.hits(with(get(URL), &[("Foo", "1, 3, 2")])).await);
+}
+
+#[tokio::test]
+async fn several_variants_are_kept_and_the_latest_answers() {
+    let rig = Rig::new();
+    for value in ["1", "2", "3"] {
+        rig.ask(with(get(URL), &[("Foo", value)]), |_| reply(200, VARY, value)).await;
+    }
+    for value in ["1", "2", "3"] {
+        let came = rig.ask(with(get(URL), &[("Foo", value)]), |_| reply(500, &[], "")).await;
+        assert_eq!(came.text(), value);
+    }
+    // One that varies by nothing answers all; it is the latest.
+    rig.pass(1);
+    rig.ask(with(get(URL), &[("Foo", "4")]), |_| reply(200, &[("Cache-Control", "max-age=60")], "any")).await;
+    let came = rig.ask(with(get(URL), &[("Foo", "1")]), |_| reply(500, &[], "")).await;
+    assert_eq!(came.text(), "any");
+}
+
+#[tokio::test]
+async fn an_asterisk_matches_nothing() {
+    for vary in ["*", "Foo, *"] {
+        let rig = Rig::new();
+        rig.store(&[("Cache-Control", "max-age=60"), ("Vary", vary)], "a").await;
+        assert!(!rig.hits(get(URL)).await, "{vary}");
+    }
+}
