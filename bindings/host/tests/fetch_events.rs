@@ -192,3 +192,56 @@ fn a_navigation_is_answered_and_its_client_is_the_page() {
     // The worker that the second run starts sees the navigation, which no client asks for.
     assert_eq!(run(site.path(), &profile), ["document,,true,1,true,window,top-level,visible,/"]);
 }
+
+#[test]
+fn a_stream_of_the_workers_reaches_the_page_chunk_by_chunk_and_keeps_the_worker() {
+    let lines = once(
+        "const reader = (await fetch('stream')).body.getReader();
+         const decoder = new TextDecoder();
+         const next = async () => { const { value, done } = await reader.read(); return done || decoder.decode(value); };
+         console.log(await next());
+         // The next chunk is made after the first was read: nothing waits for the end.
+         console.log(await (await fetch('go')).text());
+         console.log(await next(), await next());
+         const canceled = (await fetch('endless')).body.getReader();
+         await canceled.read();
+         await canceled.cancel('enough');
+         console.log(await (await fetch('canceled')).text());
+         const broken = await fetch('broken');
+         console.log(broken.status, await broken.text().catch((error) => error.name));
+         const sent = await fetch('echo', { method: 'POST', duplex: 'half', body: new ReadableStream({
+           pull(c) { c.enqueue(new TextEncoder().encode('streamed ')); c.enqueue(new TextEncoder().encode('up')); c.close(); },
+         }) });
+         console.log(await sent.text());",
+        "let go, stop;
+         const going = new Promise((resolve) => go = resolve);
+         const stopped = new Promise((resolve) => stop = resolve);
+         const bytes = (text) => new TextEncoder().encode(text);
+         const answers = {
+           '/stream': () => new Response(new ReadableStream({
+             async start(controller) {
+               controller.enqueue(bytes('first'));
+               await going;
+               controller.enqueue(bytes('second'));
+               controller.close();
+             },
+           })),
+           '/go': () => { go(); return new Response('gone'); },
+           '/endless': () => new Response(new ReadableStream({
+             pull(controller) { controller.enqueue(new Uint8Array(10)); },
+             cancel() { stop('heard'); },
+           })),
+           '/canceled': async () => new Response(await stopped),
+           '/broken': () => new Response(new ReadableStream({
+             start(controller) { controller.enqueue(bytes('x')); },
+             pull(controller) { controller.error(new Error('no')); },
+           })),
+           '/echo': (request) => new Response(request.body),
+         };
+         addEventListener('fetch', (event) => {
+           const answer = answers[new URL(event.request.url).pathname];
+           if (answer) event.respondWith(answer(event.request));
+         });",
+    );
+    assert_eq!(lines, ["first", "gone", "second true", "heard", "200 TypeError", "streamed up"]);
+}

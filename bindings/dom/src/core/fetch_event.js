@@ -74,7 +74,8 @@ async function respond(slots, promise) {
 
 // The answer to the fetch: a response, `null` for the network's, or what went wrong.
 function answer(slots, value) {
-  native.hook("answerFetch", slots.number, value);
+  const lifetime = native.hook("answerFetch", slots.number, value);
+  if (lifetime !== undefined) internal.addLifetimePromise(slots, lifetime);
   if (typeof value === "string") {
     slots.settleHandled.reject(native.domException("NetworkError", "the event was not handled"));
   } else {

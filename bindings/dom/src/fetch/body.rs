@@ -169,6 +169,11 @@ impl TakenBody {
         Self { body, failure: BodyFailure::default(), drained: None }
     }
 
+    /// Whether it is a stream of script, which ends with its agent.
+    pub(super) fn is_of_script(&self) -> bool {
+        self.drained.is_some()
+    }
+
     /// The fetch that sends this body has such an end.
     pub(super) fn abort_with(&self, aborted_with: &AbortedWith) {
         aborted_with.with(|ended| ended.drained = self.drained);

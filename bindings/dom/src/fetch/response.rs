@@ -30,6 +30,15 @@ struct State {
     body: BodyState,
 }
 
+/// A response that is given away.
+pub(crate) struct TakenResponse {
+    pub(crate) response: fetch::Response,
+    /// What the stream of script failed with, if the body is one.
+    pub(crate) failure: BodyFailure,
+    /// Whether the body is a stream of script, which ends with its agent.
+    pub(crate) is_of_script: bool,
+}
+
 longhaul_idl::platform_object!(Response => longhaul_idl::response);
 
 impl Response {
@@ -70,6 +79,12 @@ impl Response {
         self: &Arc<Self>,
         realm: &dyn Realm,
     ) -> Result<(fetch::Response, BodyFailure), Exception> {
+        let taken = self.take(realm)?;
+        Ok((taken.response, taken.failure))
+    }
+
+    /// [`Response::take_response`], with what is known of the body.
+    pub(crate) fn take(self: &Arc<Self>, realm: &dyn Realm) -> Result<TakenResponse, Exception> {
         if self.is_unusable(realm)? {
             return Err(body::unusable());
         }
@@ -83,9 +98,12 @@ impl Response {
             }
         };
         response.header_list = self.headers.list();
-        let Some(taken) = body else { return Ok((response, BodyFailure::default())) };
+        let Some(taken) = body else {
+            return Ok(TakenResponse { response, failure: BodyFailure::default(), is_of_script: false });
+        };
+        let is_of_script = taken.is_of_script();
         response.body = Some(taken.body);
-        Ok((response, taken.failure))
+        Ok(TakenResponse { response, failure: taken.failure, is_of_script })
     }
 
     /// <https://fetch.spec.whatwg.org/#initialize-a-response>

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::StreamExt;
+use longhaul::fetch::BodyStream;
 use longhaul::service_worker::{FetchAnswer, FetchEvent};
 use longhaul_idl::RequestMethods;
 use longhaul_idl::runtime::{
-    Dictionary, Exception, Held, ObjectRef, PromiseFuture, Realm, TaskSource, Value,
+    AgentHandle, Dictionary, Exception, Held, ObjectRef, PromiseFuture, Realm, RealmId, Resolver, TaskSource,
+    Value,
 };
 use tokio::sync::oneshot;
 
@@ -125,15 +128,28 @@ fn follow_abort(realm: &dyn Realm, event: &FetchEvent, number: u64, ended: onesh
     });
 }
 
-/// What the handlers made of the event: a response, nothing, or the name of what went wrong.
+/// What the handlers made of the event: a response, nothing, or the name of what went wrong. Gives a promise if the event has to
+/// last until the body has been read.
 pub(crate) fn answer_fetch(realm: &dyn Realm, number: u64, answer: Value) -> Result<Value, Exception> {
     let scope = crate::global_scope(realm)?;
     let Some(event) = scope.fetch_events.get(number) else { return Ok(Value::Undefined) };
+    let mut result = Value::Undefined;
     let answer = match answer {
         Value::Object(object) => {
             let response =
                 object.downcast::<Response>().ok_or_else(|| Exception::type_error("that is no Response"))?;
-            FetchAnswer::Respond(Box::new(response.take_response(realm)?.0))
+            let mut taken = response.take(realm)?;
+            if taken.is_of_script
+                && let Some(body) = taken.response.body.take()
+            {
+                // The worker has to live for as long as somebody reads what its script makes.
+                let (lifetime, resolver) = realm.new_promise()?;
+                let ending =
+                    BodyEnd { agent: Arc::clone(realm.agent()), realm: realm.id(), resolver: Some(resolver) };
+                taken.response.body = Some(body.map_stream(|stream| ending.of(stream)));
+                result = Value::Held(lifetime);
+            }
+            FetchAnswer::Respond(Box::new(taken.response))
         }
         Value::String(failure) => {
             let reason = match &*failure {
@@ -149,5 +165,31 @@ pub(crate) fn answer_fetch(realm: &dyn Realm, number: u64, answer: Value) -> Res
     };
     event.answer(answer);
     scope.fetch_events.remove(number);
-    Ok(Value::Undefined)
+    Ok(result)
+}
+
+/// Settles a promise of the worker's once a body has ended, or nobody reads it any more.
+struct BodyEnd {
+    agent: Arc<dyn AgentHandle>,
+    realm: RealmId,
+    resolver: Option<Resolver>,
+}
+
+impl BodyEnd {
+    fn of(self, stream: BodyStream) -> BodyStream {
+        // NOTE: the end is told when the stream has given its last chunk, or is dropped before.
+        let chunks = futures::stream::unfold((stream, self), |(mut stream, end)| async move {
+            let chunk = stream.next().await?;
+            Some((chunk, (stream, end)))
+        });
+        BodyStream::new(chunks.boxed())
+    }
+}
+
+impl Drop for BodyEnd {
+    fn drop(&mut self) {
+        let Some(resolver) = self.resolver.take() else { return };
+        let settle = move |realm: &dyn Realm| realm.settle(resolver, Ok(Value::Undefined));
+        self.agent.queue_task(TaskSource::Networking, self.realm, Box::new(settle));
+    }
 }

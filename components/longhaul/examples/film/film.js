@@ -14,10 +14,14 @@ async function controlled() {
 // What a player does: it asks for the film by its URL and does not know where it comes from.
 async function watch() {
   const response = await fetch(FILM);
-  console.log(`page: plays, ${response.headers.get("content-type")}`);
-  const film = new Uint8Array(await response.arrayBuffer());
-  console.log(`page: saw ${film.length} bytes`);
-  return film;
+  const scenes = [];
+  for await (const scene of response.body) {
+    if (scenes.length === 0) console.log(`page: plays, ${response.headers.get("content-type")}`);
+    scenes.push(scene);
+  }
+  const film = new Blob(scenes);
+  console.log(`page: saw ${film.size} bytes`);
+  return new Uint8Array(await film.arrayBuffer());
 }
 
 // A jump into the middle.
