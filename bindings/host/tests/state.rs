@@ -21,9 +21,15 @@ fn serve() -> Server {
             connection.respond(
                 "200 OK",
                 &headers,
-                b"<!doctype html><script>setInterval(() => {}, 1000); console.log('loaded')</script>",
+                b"<!doctype html><script src=kept.js></script>\
+                  <script>setInterval(() => {}, 1000); console.log('loaded')</script>",
             )
         }
+        "/kept.js" => connection.respond(
+            "200 OK",
+            &["Content-Type: text/javascript", "Cache-Control: max-age=1000"],
+            b"console.log('kept')",
+        ),
         _ => connection.respond("404 Not Found", &[], b""),
     })
 }
@@ -69,6 +75,36 @@ fn cookies_are_shown_and_cleared() {
     assert_eq!(state(&["cookies", "clear", "--origin", &origin]), "cleared 2 cookies\n");
     assert_eq!(names(&report(&[])), [""; 0]);
     assert!(state(&["clear"]).starts_with("cleared 0 cookies, "));
+}
+
+#[test]
+fn cached_responses_are_shown_and_cleared() {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let server = serve();
+    let origin = server.origin();
+    let target = format!("{origin}/");
+    let load = || {
+        let mut command = longhaul(data.path());
+        command.args(["run", &target, "--progress", "json", "--timeout", "120"]);
+        let mut run = Run::spawn(command);
+        run.wait_for("the page", |event| event["message"] == "loaded");
+        run.kill();
+        server.requests_for("/kept.js").len()
+    };
+    let cached = || -> Vec<String> {
+        let (code, stdout, stderr) = parts(&output(data.path(), &["state", "cache", "--json"]));
+        assert_eq!(code, Some(0), "{stderr}");
+        let report: Value = serde_json::from_str(&stdout).expect("it is JSON");
+        let entries = report["cache"].as_array().expect("a list").iter();
+        entries.map(|entry| entry["url"].as_str().expect("a URL").to_owned()).collect()
+    };
+    assert_eq!(load(), 1);
+    assert!(cached().contains(&format!("{origin}/kept.js")), "{:?}", cached());
+    assert_eq!(load(), 1, "the second time it comes from the cache");
+    let (_, stdout, _) = parts(&output(data.path(), &["state", "cache", "clear", "--origin", &origin]));
+    assert!(stdout.starts_with("cleared ") && !stdout.starts_with("cleared 0"), "{stdout}");
+    assert!(cached().is_empty());
+    assert_eq!(load(), 2);
 }
 
 #[test]

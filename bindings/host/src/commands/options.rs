@@ -117,6 +117,8 @@ pub struct StateOptions {
 pub enum StateWord {
     /// Cookies
     Cookies,
+    /// Responses in the HTTP cache
+    Cache,
     /// Hosts that are reached over TLS alone
     Hsts,
     /// Decisions about powerful features

@@ -18,6 +18,7 @@ fn what(words: &[StateWord]) -> Result<(Option<StateKind>, StateAction), Failure
     for word in words {
         let twice = match word {
             StateWord::Cookies => kind.replace(StateKind::Cookies).is_some(),
+            StateWord::Cache => kind.replace(StateKind::Cache).is_some(),
             StateWord::Hsts => kind.replace(StateKind::Hsts).is_some(),
             StateWord::Permissions => kind.replace(StateKind::Permissions).is_some(),
             StateWord::List => action.replace(StateAction::List).is_some(),
@@ -57,6 +58,17 @@ pub(super) fn print_state(report: &StateReport) {
             None => "  for this session".to_owned(),
         };
         say(&line);
+    }
+    for entry in report.cache.iter().flatten() {
+        say(&format!(
+            "cache  {}  {}  {} bytes  under {}  {} {}",
+            shortened(&entry.url, 100),
+            entry.status,
+            entry.bytes,
+            shortened(&entry.partition, 60),
+            if entry.fresh_until > entry.stored_at { "fresh until" } else { "stale since" },
+            date(entry.fresh_until),
+        ));
     }
     for known in report.hsts.iter().flatten() {
         say(&format!(

@@ -12,4 +12,6 @@ mod state;
 pub use perform::{perform, report};
 pub use protocol::{FetchDetails, Reply, Request};
 pub use socket::{ask, serve};
-pub use state::{CookieReport, HstsReport, PermissionReport, StateAction, StateKind, StateReport};
+pub use state::{
+    CacheReport, CookieReport, HstsReport, PermissionReport, StateAction, StateKind, StateReport,
+};

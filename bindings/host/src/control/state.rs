@@ -15,6 +15,8 @@ use super::protocol::Reply;
 pub enum StateKind {
     /// Cookies.
     Cookies,
+    /// Responses in the HTTP cache.
+    Cache,
     /// Which hosts are reached over TLS alone.
     Hsts,
     /// What the user has decided about powerful features.
@@ -22,7 +24,8 @@ pub enum StateKind {
 }
 
 impl StateKind {
-    const ALL: [StateKind; 3] = [StateKind::Cookies, StateKind::Hsts, StateKind::Permissions];
+    const ALL: [StateKind; 4] =
+        [StateKind::Cookies, StateKind::Cache, StateKind::Hsts, StateKind::Permissions];
 }
 
 /// What is to be done with it.
@@ -41,6 +44,9 @@ pub struct StateReport {
     /// In order of creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cookies: Option<Vec<CookieReport>>,
+    /// In no order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Vec<CacheReport>>,
     /// By partition and host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hsts: Option<Vec<HstsReport>>,
@@ -73,6 +79,24 @@ pub struct CookieReport {
     pub partition: Option<String>,
     /// When it ends; nothing if with the session.
     pub expires: Option<u64>,
+}
+
+/// A response in the HTTP cache. Times are seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CacheReport {
+    /// The partition that has it.
+    pub partition: String,
+    /// Its URL.
+    pub url: String,
+    /// Its status.
+    pub status: u16,
+    /// The bytes that it takes.
+    pub bytes: u64,
+    /// When it came.
+    pub stored_at: u64,
+    /// Until when it is used without asking.
+    pub fresh_until: u64,
 }
 
 /// A host that is reached over TLS alone.
@@ -121,6 +145,10 @@ pub(super) async fn state(
             for kind in kinds {
                 match kind {
                     StateKind::Cookies => report.cookies = Some(cookies(user_agent, origin.as_ref())),
+                    StateKind::Cache => match cache(user_agent, origin.as_ref()).await {
+                        Ok(entries) => report.cache = Some(entries),
+                        Err(error) => return Reply::Refused(error),
+                    },
                     StateKind::Hsts => report.hsts = Some(hsts(user_agent, origin.as_ref())),
                     StateKind::Permissions => {
                         report.permissions = Some(permissions(user_agent, origin.as_ref()));
@@ -164,6 +192,20 @@ fn cookies(user_agent: &UserAgent, origin: Option<&Url>) -> Vec<CookieReport> {
         .collect()
 }
 
+async fn cache(user_agent: &UserAgent, origin: Option<&Url>) -> Result<Vec<CacheReport>, String> {
+    let Some(cache) = user_agent.http_cache() else { return Ok(Vec::new()) };
+    let entries = cache.list(origin.map(Url::origin).as_ref()).await.map_err(|error| error.to_string())?;
+    let report = entries.into_iter().map(|entry| CacheReport {
+        partition: entry.partition,
+        url: entry.url,
+        status: entry.status,
+        bytes: entry.bytes,
+        stored_at: seconds(entry.stored_at),
+        fresh_until: seconds(entry.fresh_until),
+    });
+    Ok(report.collect())
+}
+
 fn hsts(user_agent: &UserAgent, origin: Option<&Url>) -> Vec<HstsReport> {
     let hosts = user_agent.hsts().hosts().into_iter().filter(|known| is_of(&known.host, origin));
     hosts
@@ -204,6 +246,16 @@ async fn clear(user_agent: &UserAgent, kind: StateKind, origin: Option<&Url>) ->
                 None => jar.remove_where(|_| true),
             };
             (number, "cookies", jar.flush().await)
+        }
+        StateKind::Cache => {
+            let cleared = match user_agent.http_cache() {
+                Some(cache) => cache.clear(origin.map(Url::origin).as_ref()).await,
+                None => Ok(0),
+            };
+            return match cleared {
+                Ok(number) => Ok(format!("{number} cached responses")),
+                Err(error) => Err(format!("the HTTP cache was not cleared: {error}")),
+            };
         }
         StateKind::Hsts => {
             let number = user_agent.hsts().remove_where(|known| is_of(&known.host, origin));
