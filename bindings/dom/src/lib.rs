@@ -11,7 +11,9 @@ mod base64;
 mod blob;
 mod cache;
 mod console;
+mod event_source;
 mod fetch;
+mod file_reader;
 mod form_data;
 mod hooks;
 mod html;
@@ -28,6 +30,7 @@ mod text_encoder;
 mod url;
 mod url_search_params;
 mod web_crypto;
+mod xhr;
 
 pub use html::{
     ConsoleSink, GlobalOptions, ServiceWorkerGlobal, TimerHost, WindowGlobal, fire_dom_content_loaded,
@@ -99,6 +102,14 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         idl::headers::binding::<fetch::Headers>(),
         idl::request::binding::<fetch::Request>(),
         idl::response::binding::<fetch::Response>(),
+        // XMLHttpRequest, reading files, server-sent events
+        idl::progress_event::binding(),
+        idl::xml_http_request_event_target::binding(),
+        idl::xml_http_request_upload::binding(),
+        idl::xml_http_request::binding::<xhr::XMLHttpRequest>(),
+        idl::file_reader::binding::<file_reader::FileReader>(),
+        idl::file_reader_sync::binding::<file_reader::FileReaderSync>(),
+        idl::event_source::binding::<event_source::EventSource>(),
         // Service Workers
         idl::service_worker::binding(),
         idl::service_worker_registration::binding(),
@@ -129,6 +140,7 @@ pub fn core() -> SelfHostedCore {
             ("lists.js", include_str!("core/lists.js")),
             ("event.js", include_str!("core/event.js")),
             ("event_target.js", include_str!("core/event_target.js")),
+            ("progress_event.js", include_str!("core/progress_event.js")),
             ("event_handlers.js", include_str!("core/event_handlers.js")),
             ("reporting.js", include_str!("core/reporting.js")),
             ("timers.js", include_str!("core/timers.js")),

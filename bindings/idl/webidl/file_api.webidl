@@ -43,4 +43,41 @@ partial interface URL {
   static undefined revokeObjectURL(DOMString url);
 };
 
-// FIXME: not yet: interfaces FileList, FileReader, FileReaderSync
+// FIXME: not yet: interface FileList
+
+[Exposed=(Window,Worker)]
+interface FileReader : EventTarget {
+  constructor();
+
+  undefined readAsArrayBuffer(Blob blob);
+  undefined readAsBinaryString(Blob blob);
+  undefined readAsText(Blob blob, optional DOMString encoding);
+  undefined readAsDataURL(Blob blob);
+
+  undefined abort();
+
+  const unsigned short EMPTY = 0;
+  const unsigned short LOADING = 1;
+  const unsigned short DONE = 2;
+
+  readonly attribute unsigned short readyState;
+  readonly attribute (DOMString or ArrayBuffer)? result;
+  readonly attribute DOMException? error;
+
+  attribute EventHandler onloadstart;
+  attribute EventHandler onprogress;
+  attribute EventHandler onload;
+  attribute EventHandler onabort;
+  attribute EventHandler onerror;
+  attribute EventHandler onloadend;
+};
+
+[Exposed=(DedicatedWorker,SharedWorker)]
+interface FileReaderSync {
+  constructor();
+
+  ArrayBuffer readAsArrayBuffer(Blob blob);
+  DOMString readAsBinaryString(Blob blob);
+  DOMString readAsText(Blob blob, optional DOMString encoding);
+  DOMString readAsDataURL(Blob blob);
+};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use bytes::{Bytes, BytesMut};
 use longhaul::fetch::{self, Body, BodyError, HeaderList, MimeType};
 use longhaul_idl::runtime::{Buffer, Exception, Held, ObjectRef, PlatformObject, PromiseOf, Realm, Value};
-use longhaul_idl::{BodyInit, LonghaulNativeMethods};
+use longhaul_idl::{BodyInit, LonghaulNativeMethods, XMLHttpRequestBodyInit};
 
 use crate::blob::{Blob, blob_data, utf8_decode};
 use crate::form_data::{self, FormData};
@@ -46,7 +46,7 @@ pub(super) fn extract(
     object: BodyInit,
     keepalive: KeepAlive,
 ) -> Result<BodyWithType, Exception> {
-    let (bytes, r#type) = match object {
+    let object = match object {
         BodyInit::ReadableStream(stream) => {
             if keepalive == KeepAlive::Yes {
                 return Err(Exception::type_error("a keepalive request has no stream for a body"));
@@ -54,28 +54,40 @@ pub(super) fn extract(
             realm.core("checkBodyStream", vec![Value::Held(stream.clone())])?;
             return Ok(BodyWithType { body: ExtractedBody::Stream(stream), r#type: None });
         }
-        BodyInit::Blob(blob) => {
+        BodyInit::Blob(blob) => XMLHttpRequestBodyInit::Blob(blob),
+        BodyInit::BufferSource(buffer) => XMLHttpRequestBodyInit::BufferSource(buffer),
+        BodyInit::FormData(form) => XMLHttpRequestBodyInit::FormData(form),
+        BodyInit::UrlSearchParams(params) => XMLHttpRequestBodyInit::UrlSearchParams(params),
+        BodyInit::UsvString(text) => XMLHttpRequestBodyInit::UsvString(text),
+    };
+    let (bytes, r#type) = extract_bytes(object)?;
+    Ok(BodyWithType { body: ExtractedBody::Native(Body::from_bytes(bytes)), r#type })
+}
+
+/// The same for a body that is no stream: its bytes and their type.
+pub(crate) fn extract_bytes(object: XMLHttpRequestBodyInit) -> Result<(Bytes, Option<String>), Exception> {
+    Ok(match object {
+        XMLHttpRequestBodyInit::Blob(blob) => {
             let data = blob_data(&blob)?;
             (data.bytes, (!data.r#type.is_empty()).then_some(data.r#type))
         }
-        BodyInit::BufferSource(buffer) => (buffer.bytes, None),
-        BodyInit::FormData(form) => {
+        XMLHttpRequestBodyInit::BufferSource(buffer) => (buffer.bytes, None),
+        XMLHttpRequestBodyInit::FormData(form) => {
             let form = form
                 .downcast::<FormData>()
                 .ok_or_else(|| Exception::type_error("the object is not a FormData"))?;
             let (bytes, boundary) = form_data::encode_multipart(&form.entries())?;
             (bytes, Some(format!("multipart/form-data; boundary={boundary}")))
         }
-        BodyInit::UrlSearchParams(params) => {
+        XMLHttpRequestBodyInit::UrlSearchParams(params) => {
             let params = params
                 .downcast::<URLSearchParams>()
                 .ok_or_else(|| Exception::type_error("the object is not a URLSearchParams"))?;
             let r#type = "application/x-www-form-urlencoded;charset=UTF-8".to_owned();
             (Bytes::from(params.serialize()), Some(r#type))
         }
-        BodyInit::UsvString(text) => (Bytes::from(text), Some("text/plain;charset=UTF-8".to_owned())),
-    };
-    Ok(BodyWithType { body: ExtractedBody::Native(Body::from_bytes(bytes)), r#type })
+        XMLHttpRequestBodyInit::UsvString(text) => (Bytes::from(text), Some("text/plain;charset=UTF-8".to_owned())),
+    })
 }
 
 /// What the abort of a fetch ends in script: shared by the call to `fetch()`, its request's body and its response's.

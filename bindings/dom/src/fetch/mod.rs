@@ -7,6 +7,7 @@ mod headers;
 mod request;
 mod response;
 
+pub(crate) use body::extract_bytes;
 pub(crate) use headers::Headers;
 pub(crate) use request::Request;
 pub(crate) use response::Response;

@@ -1,5 +1,6 @@
 //! <https://html.spec.whatwg.org/>
 
+mod beacon;
 mod document;
 mod global_scope;
 mod location;

@@ -3,8 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm};
-use longhaul_idl::{NavigatorMethods, WorkerNavigatorMethods};
+use longhaul_idl::{NavigatorMethods, WorkerNavigatorMethods, XMLHttpRequestBodyInit};
 
+use super::beacon;
 use crate::permissions::Permissions;
 use crate::storage_manager::StorageManager;
 
@@ -45,8 +46,10 @@ fn languages(realm: &dyn Realm) -> Result<Vec<DomString>, Exception> {
 }
 
 macro_rules! navigator_members {
-    ($($methods:ident for $object:ty),*) => {$(
+    ($($methods:ident for $object:ty { $($more:tt)* }),*) => {$(
         impl $methods for $object {
+            $($more)*
+
             fn app_code_name(self: &Arc<Self>, _: &dyn Realm) -> Result<DomString, Exception> {
                 Ok("Mozilla".into())
             }
@@ -103,4 +106,16 @@ macro_rules! navigator_members {
         }
     )*};
 }
-navigator_members!(NavigatorMethods for Navigator, WorkerNavigatorMethods for WorkerNavigator);
+navigator_members!(
+    NavigatorMethods for Navigator {
+        fn send_beacon(
+            self: &Arc<Self>,
+            realm: &dyn Realm,
+            url: String,
+            data: Option<XMLHttpRequestBodyInit>,
+        ) -> Result<bool, Exception> {
+            beacon::send_beacon(realm, &url, data)
+        }
+    },
+    WorkerNavigatorMethods for WorkerNavigator {}
+);

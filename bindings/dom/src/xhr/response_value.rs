@@ -1,0 +1,88 @@
+//! What a response's bytes are to script.
+
+use bytes::Bytes;
+use longhaul::fetch::{HeaderList, MimeType};
+use longhaul_idl::XMLHttpRequestResponseType as ResponseType;
+use longhaul_idl::runtime::{Buffer, DomString, Exception, Held, ObjectRef, Realm, Value};
+
+use crate::blob::{Blob, utf8_decode};
+
+/// <https://xhr.spec.whatwg.org/#response-mime-type>
+fn response_mime_type(headers: &HeaderList) -> MimeType {
+    MimeType::extract(headers).unwrap_or_else(|| "text/xml".parse().expect("it is a MIME type"))
+}
+
+/// <https://xhr.spec.whatwg.org/#final-mime-type>
+fn final_mime_type(headers: &HeaderList, overridden: Option<&MimeType>) -> MimeType {
+    overridden.cloned().unwrap_or_else(|| response_mime_type(headers))
+}
+
+/// <https://xhr.spec.whatwg.org/#final-charset>
+fn final_charset(
+    headers: &HeaderList,
+    overridden: Option<&MimeType>,
+) -> Option<&'static encoding_rs::Encoding> {
+    let own = response_mime_type(headers);
+    let label = overridden
+        .and_then(|mime_type| mime_type.parameter("charset"))
+        .or_else(|| own.parameter("charset"))?;
+    encoding_rs::Encoding::for_label(label.as_bytes())
+}
+
+/// <https://xhr.spec.whatwg.org/#text-response>
+pub(super) fn text(
+    bytes: &[u8],
+    headers: &HeaderList,
+    overridden: Option<&MimeType>,
+    response_type: ResponseType,
+) -> DomString {
+    let mut charset = final_charset(headers, overridden);
+    // 3. The XML declaration's encoding.
+    if charset.is_none() && response_type == ResponseType::Empty {
+        let mime_type = final_mime_type(headers, overridden);
+        if ["text/xml", "application/xml"].contains(&mime_type.essence())
+            || mime_type.essence().ends_with("+xml")
+        {
+            charset = declared_encoding(bytes);
+        }
+    }
+    // 4., 5. A byte order mark decides before all.
+    let text = charset.unwrap_or(encoding_rs::UTF_8).decode(bytes).0;
+    text.into_owned().into()
+}
+
+/// The encoding that an XML declaration names.
+fn declared_encoding(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+    let head =
+        std::str::from_utf8(bytes.get(..bytes.len().min(1024))?.split(|byte| *byte == b'>').next()?).ok()?;
+    let rest =
+        head.strip_prefix("<?xml")?.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
+    let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c))?;
+    let label = rest[1..].split(quote).next()?;
+    encoding_rs::Encoding::for_label(label.as_bytes())
+}
+
+/// The object that `response` gives once the response is whole; `None` if there can be none.
+pub(super) fn object(
+    realm: &dyn Realm,
+    bytes: Bytes,
+    headers: &HeaderList,
+    overridden: Option<&MimeType>,
+    response_type: ResponseType,
+) -> Result<Option<Held>, Exception> {
+    match response_type {
+        ResponseType::Arraybuffer => realm.hold(Value::Buffer(Buffer::array_buffer(bytes))).map(Some),
+        // <https://xhr.spec.whatwg.org/#blob-response>
+        ResponseType::Blob => {
+            let r#type = final_mime_type(headers, overridden).to_string();
+            realm.hold(Value::Object(Blob::new(bytes, r#type) as ObjectRef)).map(Some)
+        }
+        // <https://xhr.spec.whatwg.org/#json-response>
+        ResponseType::Json => match realm.parse_json(&utf8_decode(&bytes)) {
+            Ok(value) => realm.hold(value).map(Some),
+            Err(_) => Ok(None),
+        },
+        // FIXME: <https://xhr.spec.whatwg.org/#document-response>: no parser is at hand here.
+        _ => Ok(None),
+    }
+}
