@@ -25,6 +25,19 @@ async fn structured_clones() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_readers_beacons_and_event_sources() {
+    let events =
+        "retry: 1\ndata: one\ndata: two\n\nevent: named\ndata: x\n\nid: 7\ndata: three\n\ndata: never";
+    let answers = HashMap::from([
+        ("/hello.txt", Answer::ok("text/plain", "hello")),
+        ("/data.json", Answer::ok("application/json", r#"{"a":[1]}"#)),
+        ("/latin", Answer::ok("text/plain", vec![0xE9])),
+        ("/events", Answer::ok("text/event-stream", events)),
+    ]);
+    run_in_window(include_str!("scripts/xhr.js"), "xhr.js", answers, 11).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_console_puts_values_into_text() {
     let browser = Browser::start(HashMap::new()).await;
     let page = browser.window(include_str!("scripts/console.js"), "console.js").await;

@@ -86,7 +86,9 @@ pub(crate) fn extract_bytes(object: XMLHttpRequestBodyInit) -> Result<(Bytes, Op
             let r#type = "application/x-www-form-urlencoded;charset=UTF-8".to_owned();
             (Bytes::from(params.serialize()), Some(r#type))
         }
-        XMLHttpRequestBodyInit::UsvString(text) => (Bytes::from(text), Some("text/plain;charset=UTF-8".to_owned())),
+        XMLHttpRequestBodyInit::UsvString(text) => {
+            (Bytes::from(text), Some("text/plain;charset=UTF-8".to_owned()))
+        }
     })
 }
 
