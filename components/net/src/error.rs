@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::proxy::ProxyError;
+use crate::request::Objection;
 
 /// Whether a server may have seen the request when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,6 +83,12 @@ pub enum Error {
     /// The server broke the rules of HTTP.
     #[error("HTTP: {0}")]
     Protocol(ProtocolError),
+    /// The caller does not want the connection used.
+    #[error("{0}")]
+    Forbidden(Objection),
+    /// The connection is none of HTTP/2, and the request's body is for that alone.
+    #[error("the request body can be sent over HTTP/2 only")]
+    BodyNeedsHttp2,
     /// The request's body failed.
     #[error("the request body failed: {0}")]
     RequestBody(BodyAbort),
@@ -229,6 +236,8 @@ impl Error {
             | Error::ConnectTimeout
             | Error::Tls(_)
             | Error::Proxy(_)
+            | Error::Forbidden(_)
+            | Error::BodyNeedsHttp2
             | Error::Unrepresentable { .. }
             | Error::UnrepresentableRequestLine(_)
             | Error::ShutDown => false,

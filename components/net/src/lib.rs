@@ -59,7 +59,10 @@ pub use proxy::{
     Proxy, ProxyCredentials, ProxyError, ProxyKind, ProxyParseError, ProxyResolver, ProxyRules, ProxyTarget,
     Route, SocksFailure,
 };
-pub use request::{ConnectionChoice, OnBodyChunk, OnInformational, Request, RequestBody, Upgrade};
+pub use request::{
+    BodyReplay, ConnectionCheck, ConnectionChoice, Objection, OnBodyChunk, OnInformational, Request,
+    RequestBody, Upgrade,
+};
 pub use resolver::{ResolveError, Resolver, StaticResolver, SystemResolver};
 pub use response::Response;
 pub use timing::{Phase, Reuse, Timing, Version};

@@ -37,7 +37,7 @@ pub(crate) enum TargetForm {
     /// For the server itself.
     Origin,
     /// For a proxy that forwards it, which may want to know who asks.
-    Absolute { authorization: Option<String> },
+    Absolute { authorization: Option<Bytes> },
 }
 
 impl Prepared {
@@ -136,7 +136,9 @@ impl Prepared {
                 if let TargetForm::Absolute { authorization } = form {
                     parts.scheme = Some(http::uri::Scheme::HTTP);
                     parts.authority = Some(self.authority.clone());
-                    if let Some(value) = authorization.and_then(|value| HeaderValue::try_from(value).ok()) {
+                    if let Some(value) =
+                        authorization.and_then(|value| HeaderValue::from_maybe_shared(value).ok())
+                    {
                         headers.insert(PROXY_AUTHORIZATION, value);
                     }
                 }
@@ -273,7 +275,7 @@ mod tests {
     #[test]
     fn a_proxy_that_forwards_is_told_the_whole_url() {
         let mut prepared = prepare(|request| request.target = "/p?q".into()).expect("a plain request");
-        let form = TargetForm::Absolute { authorization: Some("Basic eDp5".to_owned()) };
+        let form = TargetForm::Absolute { authorization: Some(Bytes::from_static(b"Basic eDp5")) };
         let message = prepared.message(Protocol::Http1, form).expect("an empty body is at hand");
         assert_eq!(message.uri().to_string(), "http://example.com/p?q");
         assert_eq!(message.headers()[HOST], "example.com");

@@ -20,7 +20,7 @@ use crate::message::{Prepared, TargetForm, header_list};
 use crate::pool::{Disposal, Freshness, Lease, Pool};
 use crate::pool_key::{PoolKey, Versions};
 use crate::proxy::{Proxy, ProxyCredentials, ProxyError, ProxyResolver, ProxyTarget, Route, tunnel};
-use crate::request::{ConnectionChoice, Request, Upgrade};
+use crate::request::{BodyReplay, ConnectionCheck, ConnectionChoice, Request, Upgrade};
 use crate::response::Response;
 use crate::throttle::Throttle;
 use crate::timing::{Phase, Reuse, Timing, Version};
@@ -125,10 +125,13 @@ impl Inner {
         if upgrade == Upgrade::Accept {
             key.versions = Versions::Http1Only;
         }
+        let authorization = request.proxy_authorization.clone();
+        let (check, body_replay) = (request.check.clone(), request.body_replay);
+        let dedicated = request.connection == ConnectionChoice::NewAndDedicated;
         let limits = (self.header_limits.interim_responses, self.timeouts.expect_continue);
         let mut prepared = Prepared::new(request, key.scheme, limits.0, limits.1)?;
-        let sending = Sending { started, runtime, upgrade };
-        let mut routes = self.routes(&key).await.into_iter().peekable();
+        let sending = Sending { started, runtime, upgrade, check, body_replay, dedicated };
+        let mut routes = self.routes(&key, authorization).await.into_iter().peekable();
         while let Some(proxy) = routes.next() {
             key.proxy = proxy;
             let error = match self.send_on_route(&mut prepared, &key, freshness, &sending).await {
@@ -145,9 +148,9 @@ impl Inner {
     }
 
     /// The ways to the key's server, at least one.
-    async fn routes(&self, key: &PoolKey) -> Vec<Option<Proxy>> {
-        if key.proxy.is_some() {
-            return vec![key.proxy.clone()];
+    async fn routes(&self, key: &PoolKey, authorization: Option<Bytes>) -> Vec<Option<Proxy>> {
+        if let Some(proxy) = &key.proxy {
+            return vec![Some(proxy.clone().with_authorization(authorization))];
         }
         let Some(proxies) = &self.proxies else { return vec![None] };
         let target = ProxyTarget { scheme: key.scheme, host: key.bare_host().to_owned(), port: key.port };
@@ -158,7 +161,9 @@ impl Inner {
             .take(MOST_ROUTES)
             .map(|route| match route {
                 Route::Direct => None,
-                Route::Proxy(proxy) => Some(self.with_known_credentials(proxy)),
+                Route::Proxy(proxy) => {
+                    Some(self.with_known_credentials(proxy).with_authorization(authorization.clone()))
+                }
             })
             .collect();
         if routes.is_empty() {
@@ -188,6 +193,10 @@ impl Inner {
         for attempt in 1.. {
             let lease = self.pool.obtain(key.clone(), freshness).await?;
             let (reuse, protocol) = (lease.reuse(), lease.protocol());
+            sending.judge(lease.info()).await?;
+            if sending.dedicated {
+                lease.leave_pool();
+            }
             // Only a body that is still there is sent again, see below.
             let Some(message) = prepared.message(protocol, target_form(lease.info())) else { break };
             let error = match self.attempt(lease, message, prepared, sending).await {
@@ -367,14 +376,28 @@ struct Sending {
     started: Instant,
     runtime: Handle,
     upgrade: Upgrade,
+    check: Option<ConnectionCheck>,
+    body_replay: BodyReplay,
+    dedicated: bool,
+}
+
+impl Sending {
+    /// Whether the request may go over that connection, which goes back to the pool if not.
+    async fn judge(&self, info: &ConnectionInfo) -> Result<(), Error> {
+        if self.body_replay == BodyReplay::Impossible && info.protocol != Protocol::Http2 {
+            return Err(Error::BodyNeedsHttp2);
+        }
+        match &self.check {
+            Some(check) if info.proxy.is_none() => check(info.remote).await.map_err(Error::Forbidden),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// How the request's target is written on that connection.
 fn target_form(info: &ConnectionInfo) -> TargetForm {
     match &info.proxy {
-        Some(proxy) if info.forwards => {
-            TargetForm::Absolute { authorization: proxy.credentials().map(ProxyCredentials::basic) }
-        }
+        Some(proxy) if info.forwards => TargetForm::Absolute { authorization: proxy.authorization() },
         _ => TargetForm::Origin,
     }
 }

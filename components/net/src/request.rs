@@ -1,8 +1,11 @@
 //! A request as it goes on the wire.
 
 use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use crate::error::BodyAbort;
@@ -52,6 +55,24 @@ pub enum ConnectionChoice {
     ///
     /// <https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20>
     New,
+    /// A new one, which goes when the request is over.
+    NewAndDedicated,
+}
+
+/// Why the caller does not want a connection used.
+pub type Objection = Arc<dyn std::error::Error + Send + Sync>;
+
+/// Judges the address that a connection leads to.
+pub type ConnectionCheck = Arc<dyn Fn(SocketAddr) -> BoxFuture<'static, Result<(), Objection>> + Send + Sync>;
+
+/// Whether the caller could give the body once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyReplay {
+    /// It could, or there is none.
+    #[default]
+    Possible,
+    /// It could not. Such a body is sent over HTTP/2 alone, where a server can refuse it before it is gone.
+    Impossible,
 }
 
 /// What a switch of protocols means.
@@ -87,6 +108,15 @@ pub struct Request {
     pub connection: ConnectionChoice,
     /// What a switch of protocols means.
     pub upgrade: Upgrade,
+    /// Asked before a byte of the request leaves on a connection, whether new or not. It is not asked about a connection through a
+    /// proxy, whose address says nothing about the server's. Its objection is the answer ([`Error::Forbidden`]).
+    ///
+    /// [`Error::Forbidden`]: crate::Error::Forbidden
+    pub check: Option<ConnectionCheck>,
+    /// The value of `Proxy-Authorization` for a proxy that has no credentials of its own.
+    pub proxy_authorization: Option<Bytes>,
+    /// Whether the caller could give the body once more.
+    pub body_replay: BodyReplay,
 }
 
 impl Request {
@@ -102,6 +132,9 @@ impl Request {
             on_informational: None,
             connection: ConnectionChoice::Any,
             upgrade: Upgrade::Refuse,
+            check: None,
+            proxy_authorization: None,
+            body_replay: BodyReplay::Possible,
         }
     }
 }

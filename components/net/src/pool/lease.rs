@@ -76,6 +76,13 @@ impl Lease {
         })
     }
 
+    /// Lets nobody have the connection after or beside this request.
+    pub(crate) fn leave_pool(&self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.closed(self.id);
+        }
+    }
+
     /// Ends the request's use of the connection.
     pub(crate) fn dispose(mut self, disposal: Disposal) {
         self.end(disposal);

@@ -67,8 +67,8 @@ fn connect_request(proxy: &Proxy, authority: &str) -> Result<Request<String>, Pr
     *request.method_mut() = Method::CONNECT;
     *request.uri_mut() = authority.parse::<Uri>().map_err(|_| unfit())?;
     request.headers_mut().insert(HOST, HeaderValue::from_str(authority).map_err(|_| unfit())?);
-    if let Some(credentials) = proxy.credentials() {
-        let mut value = HeaderValue::from_str(&credentials.basic()).map_err(|_| unfit())?;
+    if let Some(value) = proxy.authorization() {
+        let mut value = HeaderValue::from_maybe_shared(value).map_err(|_| unfit())?;
         value.set_sensitive(true);
         request.headers_mut().insert(PROXY_AUTHORIZATION, value);
     }

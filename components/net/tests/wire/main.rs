@@ -6,6 +6,7 @@ mod certificates;
 mod hickory;
 mod http1;
 mod http2;
+mod http2_floods;
 mod memory;
 mod misbehaving_servers;
 mod pool;

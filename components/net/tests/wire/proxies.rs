@@ -168,8 +168,12 @@ async fn a_proxy_that_asks_is_told_once_somebody_knows() {
     let response = server.get_tls(&network).await.expect("it passes");
     assert_eq!(read(response.body).await.expect("a sound body"), b"secret");
     network.set_proxy_credentials(&asking, None);
+    let mut request = server.request("GET", "/");
+    request.proxy_authorization = Some(USER_PASSWORD.into());
+    let response = network.send(request, server.tls_key()).await.expect("the request itself knows");
+    assert_eq!(response.status, 200);
     assert!(server.get_tls(&network).await.is_err(), "another's connection is not used");
-    assert_eq!(heard(&heads).len(), 3);
+    assert_eq!(heard(&heads).len(), 4);
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 //! Connections that become another protocol's, and requests that want a connection of their own.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use longhaul_net::{
-    ConnectionChoice, Error, Network, PoolKey, ProtocolError, Proxy, ProxyKind, Request, Upgrade,
+    BodyReplay, ConnectionChoice, Error, Network, Objection, PoolKey, ProtocolError, Proxy, ProxyKind,
+    Request, Upgrade,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
@@ -104,11 +108,58 @@ async fn a_new_connection_takes_the_place_of_those_there_were() {
             async { String::from_utf8(read(sending.await.expect("an answer").body).await.expect("a body")) }
         };
         let mut numbers = Vec::new();
-        for choice in
-            [ConnectionChoice::Any, ConnectionChoice::Any, ConnectionChoice::New, ConnectionChoice::Any]
-        {
+        for choice in [
+            ConnectionChoice::Any,
+            ConnectionChoice::Any,
+            ConnectionChoice::New,
+            ConnectionChoice::Any,
+            ConnectionChoice::NewAndDedicated,
+            ConnectionChoice::Any,
+        ] {
             numbers.push(on(choice).await.expect("a number"));
         }
-        assert_eq!(numbers, ["1", "1", "2", "2"], "{alpn}");
+        assert_eq!(numbers, ["1", "1", "2", "2", "3", "4"], "{alpn}");
     }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("not there")]
+struct NotThere;
+
+#[tokio::test]
+async fn an_objection_to_the_address_keeps_the_request_here_on_new_and_old_connections() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let server = Server::http(move |number, _| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async move { full(number.to_string()) }
+    })
+    .await;
+    let network = network();
+    let address = server.address;
+    let get = |allowed: bool| {
+        let mut request = server.request("GET", "/");
+        request.check = Some(Arc::new(move |remote| {
+            assert_eq!(remote, address);
+            Box::pin(async move { if allowed { Ok(()) } else { Err(Arc::new(NotThere) as Objection) } })
+        }));
+        network.send(request, server.key())
+    };
+    for allowed in [false, true, false, true] {
+        match get(allowed).await {
+            Ok(response) => assert!(allowed && read(response.body).await.expect("a body") == b"1"),
+            Err(Error::Forbidden(objection)) => assert!(!allowed && objection.is::<NotThere>()),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((asked.load(Ordering::SeqCst), server.connections()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_body_for_http2_alone_does_not_leave_over_http1() {
+    let server = Server::http(|_, _| async { full("never") }).await;
+    let mut request = server.request("POST", "/");
+    request.body_replay = BodyReplay::Impossible;
+    let error = network().send(request, server.key()).await.expect_err("it is HTTP/1.1");
+    assert!(matches!(error, Error::BodyNeedsHttp2) && !error.request_may_have_been_sent(), "{error:?}");
 }
