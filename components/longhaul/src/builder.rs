@@ -45,7 +45,11 @@ pub struct Builder {
     background_fetch: longhaul_background_fetch::Config,
     service_worker: longhaul_service_worker::Config,
     http_cache: Option<longhaul_http_cache::Config>,
+    services: Vec<ChangeServices>,
 }
+
+/// Changes what the Fetch layer stands on.
+type ChangeServices = Box<dyn FnOnce(Services) -> Services + Send>;
 
 /// Why a user agent could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +109,7 @@ impl Builder {
             background_fetch: longhaul_background_fetch::Config::default(),
             service_worker: longhaul_service_worker::Config::default(),
             http_cache: Some(longhaul_http_cache::Config::default()),
+            services: Vec::new(),
         }
     }
 
@@ -211,6 +216,20 @@ impl Builder {
         self
     }
 
+    /// Changes what the Fetch layer stands on, once all of it is there: policy checks, scheme handlers and the like.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use longhaul::fetch::SchemeHandler;
+    /// # fn example(handler: Arc<dyn SchemeHandler>) {
+    /// longhaul::UserAgent::builder().services(|services| services.with_scheme_handler("app", handler));
+    /// # }
+    /// ```
+    pub fn services(mut self, change: impl FnOnce(Services) -> Services + Send + 'static) -> Self {
+        self.services.push(Box::new(change));
+        self
+    }
+
     /// Opens the profile and puts everything together. Downloads that an earlier session left unfinished go on at once;
     /// what is owed to service workers waits for [`UserAgent::start`].
     ///
@@ -250,7 +269,7 @@ impl Builder {
             if let Some(value) = &self.accept_language {
                 services = services.with_accept_language(value);
             }
-            services
+            self.services.into_iter().fold(services, |services, change| change(services))
         };
 
         let loader = Arc::new(FetchLoader(services.clone()));
