@@ -5,7 +5,7 @@ use std::sync::Arc;
 use longhaul_idl::runtime::{Exception, Held, Hook, ObjectRef, Realm, TaskSource, Value};
 
 use crate::background_fetch::update_ui;
-use crate::html::delay;
+use crate::html::{WorkerError, delay, message_port};
 use crate::{fetch, streams, structured_clone};
 
 /// Name and function.
@@ -43,8 +43,16 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
     ("sinkChunk", streams::sink_chunk),
     ("sinkEnd", streams::sink_end),
     ("sinkError", streams::sink_error),
+    ("isPortDetached", message_port::is_port_detached),
+    ("keepForMessages", message_port::keep_for_messages),
+    ("newMessageChannel", message_port::new_message_channel),
+    ("receivePort", message_port::receive_port),
+    ("startPort", message_port::start_port),
     ("startTimeout", start_timeout),
     ("startTimer", start_timer),
+    ("timeOrigin", |realm, _| Ok(Value::Number(crate::global_scope(realm)?.time_origin()))),
+    ("transferPort", message_port::transfer_port),
+    ("uncaughtInWorker", uncaught_in_worker),
     ("updateUI", |realm, args| {
         let [registration, options] = arguments(args)?;
         update_ui(realm, &held(realm, registration)?, &held(realm, options)?)
@@ -82,6 +90,20 @@ pub(crate) fn held(realm: &dyn Realm, value: Value) -> Result<Held, Exception> {
         Value::Held(held) => Ok(held),
         other => realm.hold(other),
     }
+}
+
+/// An exception of a worker that its owner did not deal with either.
+fn uncaught_in_worker(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let [message, filename, line, column] = arguments(args)?;
+    if let Some(workers) = crate::global_scope(realm)?.workers() {
+        workers.uncaught(WorkerError {
+            message: text(message)?,
+            filename: text(filename)?,
+            line: number(&line)? as u32,
+            column: number(&column)? as u32,
+        });
+    }
+    Ok(Value::Undefined)
 }
 
 fn now(realm: &dyn Realm, _: Vec<Value>) -> Result<Value, Exception> {

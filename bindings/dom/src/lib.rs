@@ -18,7 +18,6 @@ mod form_data;
 mod hooks;
 mod html;
 mod object_urls;
-mod performance;
 mod permissions;
 mod promise;
 mod service_worker;
@@ -33,8 +32,9 @@ mod web_crypto;
 mod xhr;
 
 pub use html::{
-    ConsoleSink, GlobalOptions, ServiceWorkerGlobal, TimerHost, WindowGlobal, fire_dom_content_loaded,
-    fire_load,
+    ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, PortEnd, ServiceWorkerGlobal, SharedWorkerGlobal,
+    TimerHost, WindowGlobal, WorkerControl, WorkerError, WorkerEvents, WorkerHost, WorkerOptions,
+    WorkerRequest, WorkerThread, fire_connect, fire_dom_content_loaded, fire_load,
 };
 pub use service_worker::{dispatch_functional_event, handles_fetch};
 
@@ -63,6 +63,14 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         idl::worker_global_scope::binding(),
         idl::worker_location::binding(),
         idl::worker_navigator::binding(),
+        idl::dedicated_worker_global_scope::binding(),
+        idl::shared_worker_global_scope::binding(),
+        idl::worker::binding::<html::Worker>(),
+        idl::shared_worker::binding::<html::SharedWorker>(),
+        idl::message_event::binding(),
+        idl::message_channel::binding::<html::MessageChannel>(),
+        idl::message_port::binding(),
+        idl::broadcast_channel::binding::<html::BroadcastChannel>(),
         // URL, Encoding, File API, Console
         idl::url::binding::<url::UrlObject>(),
         idl::url_search_params::binding::<url_search_params::URLSearchParams>(),
@@ -94,7 +102,13 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         idl::form_data::binding::<form_data::FormData>(),
         // Web Cryptography, High Resolution Time, Permissions, Storage
         idl::crypto::binding(),
+        idl::subtle_crypto::binding(),
         idl::performance::binding(),
+        idl::performance_entry::binding(),
+        idl::performance_mark::binding(),
+        idl::performance_measure::binding(),
+        idl::performance_observer::binding(),
+        idl::performance_observer_entry_list::binding(),
         idl::permissions::binding(),
         idl::permission_status::binding(),
         idl::storage_manager::binding(),
@@ -146,6 +160,9 @@ pub fn core() -> SelfHostedCore {
             ("timers.js", include_str!("core/timers.js")),
             ("abort.js", include_str!("core/abort.js")),
             ("structured_clone.js", include_str!("core/structured_clone.js")),
+            ("messaging.js", include_str!("core/messaging.js")),
+            ("workers.js", include_str!("core/workers.js")),
+            ("performance.js", include_str!("core/performance.js")),
             ("extendable_event.js", include_str!("core/extendable_event.js")),
             ("fetch_event.js", include_str!("core/fetch_event.js")),
             ("background_fetch_event.js", include_str!("core/background_fetch_event.js")),

@@ -2,13 +2,55 @@
 
 use std::sync::Arc;
 
-use longhaul_idl::CryptoMethods;
-use longhaul_idl::runtime::{Buffer, BufferKind, DomString, Exception, Realm};
+use longhaul_idl::runtime::{
+    Buffer, BufferKind, DomString, Exception, FromIdl as _, IdlType, ObjectRef, PromiseOf, Realm,
+};
+use longhaul_idl::{Algorithm, AlgorithmIdentifier, CryptoMethods, SubtleCryptoMethods, tables};
+use sha2::Digest as _;
 
 /// <https://w3c.github.io/webcrypto/#dfn-Crypto>
-pub(crate) struct Crypto;
+#[derive(Default)]
+pub(crate) struct Crypto(Arc<SubtleCrypto>);
+
+/// <https://w3c.github.io/webcrypto/#subtlecrypto-interface>
+#[derive(Default)]
+pub(crate) struct SubtleCrypto;
 
 longhaul_idl::platform_object!(Crypto => longhaul_idl::crypto);
+longhaul_idl::platform_object!(SubtleCrypto => longhaul_idl::subtle_crypto);
+
+impl SubtleCryptoMethods for SubtleCrypto {
+    /// <https://w3c.github.io/webcrypto/#SubtleCrypto-method-digest>
+    fn digest(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        algorithm: AlgorithmIdentifier,
+        data: Buffer,
+    ) -> Result<PromiseOf<Buffer>, Exception> {
+        // 2. The bytes as they are now: the buffer was copied when it was converted.
+        let bytes = data.bytes;
+        // 3.–4. <https://w3c.github.io/webcrypto/#algorithm-normalization-normalize-an-algorithm>
+        let name = match algorithm {
+            AlgorithmIdentifier::DomString(name) => name,
+            AlgorithmIdentifier::Object(object) => {
+                const ALGORITHM: &IdlType = &IdlType::Dictionary(&tables::ALGORITHM);
+                Algorithm::from_idl(realm.convert(&object, ALGORITHM)?)?.name
+            }
+        };
+        let digest: fn(&[u8]) -> Vec<u8> = match name.to_ascii_uppercase().as_str() {
+            "SHA-1" => |bytes| sha1::Sha1::digest(bytes).to_vec(),
+            "SHA-256" => |bytes| sha2::Sha256::digest(bytes).to_vec(),
+            "SHA-384" => |bytes| sha2::Sha384::digest(bytes).to_vec(),
+            "SHA-512" => |bytes| sha2::Sha512::digest(bytes).to_vec(),
+            _ => {
+                let shown = crate::shown(&name);
+                return Err(Exception::dom("NotSupportedError", format!("\"{shown}\" makes no digest here")));
+            }
+        };
+        // 6.–8. In parallel.
+        Ok(PromiseOf::new(async move { Ok(Buffer::array_buffer(digest(&bytes))) }))
+    }
+}
 
 /// The most bytes of one call.
 const MAX_RANDOM_BYTES: usize = 65_536;
@@ -19,6 +61,10 @@ fn fill(bytes: &mut [u8]) -> Result<(), Exception> {
 }
 
 impl CryptoMethods for Crypto {
+    fn subtle(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
+        Ok(Arc::clone(&self.0) as ObjectRef)
+    }
+
     /// <https://w3c.github.io/webcrypto/#Crypto-method-getRandomValues>
     fn get_random_values(self: &Arc<Self>, realm: &dyn Realm, array: Buffer) -> Result<Buffer, Exception> {
         // 1. Integers only.

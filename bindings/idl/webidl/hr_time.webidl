@@ -3,11 +3,11 @@
 typedef double DOMHighResTimeStamp;
 typedef unsigned long long EpochTimeStamp;
 
-[Exposed=(Window,Worker)]
+[Exposed=(Window,Worker), LonghaulSelfHosted]
 interface Performance : EventTarget {
   DOMHighResTimeStamp now();
   readonly attribute DOMHighResTimeStamp timeOrigin;
-  [Default] object toJSON();
+  object toJSON();
 };
 
 partial interface mixin WindowOrWorkerGlobalScope {

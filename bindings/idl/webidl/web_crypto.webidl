@@ -6,7 +6,19 @@ partial interface mixin WindowOrWorkerGlobalScope {
 
 [Exposed=(Window,Worker)]
 interface Crypto {
-  // FIXME: not yet: [SecureContext] readonly attribute SubtleCrypto subtle;
+  [SecureContext] readonly attribute SubtleCrypto subtle;
   ArrayBufferView getRandomValues(ArrayBufferView array);
   [SecureContext] DOMString randomUUID();
+};
+
+typedef (object or DOMString) AlgorithmIdentifier;
+
+dictionary Algorithm {
+  required DOMString name;
+};
+
+// FIXME: not yet: every member but digest()
+[SecureContext, Exposed=(Window,Worker)]
+interface SubtleCrypto {
+  Promise<ArrayBuffer> digest(AlgorithmIdentifier algorithm, BufferSource data);
 };

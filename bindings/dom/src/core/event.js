@@ -19,6 +19,8 @@ function initialize(slots, type, bubbles, cancelable) {
   slots.cancelable = cancelable;
 }
 
+internal.initializeEvent = initialize;
+
 // <https://dom.spec.whatwg.org/#inner-event-creation-steps>, once the object is there.
 function setUp(slots, type, init) {
   initialize(slots, type, init.bubbles === true, init.cancelable === true);

@@ -28,6 +28,7 @@ core.export("setEventHandler", (target, name, value) => {
     existing.value = value;
     return;
   }
+  internal.handlerAdded(target, name);
   const handler = { __proto__: null, value, listener: null };
   handler.listener = {
     __proto__: null,

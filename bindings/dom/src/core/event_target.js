@@ -31,6 +31,7 @@ internal.addListener = (target, listener) => {
   if (find(list, listener.type, listener.callback, listener.capture) === -1) {
     internal.append(list, listener);
     if (listener.type === "abort") internal.abortListenersChanged(target);
+    internal.listenerAdded(target);
   } else {
     // NOTE: what would be tied to the signal in step 6 is in no list, so it could do nothing.
     return;

@@ -7,11 +7,11 @@ use longhaul::UserAgent;
 use longhaul::fetch::EnvironmentSettings;
 use longhaul_idl::runtime::{Exception, ObjectRef, Realm, RealmId};
 
-use super::{ServiceWorkerGlobal, WindowGlobal};
+use super::worker::OwnedWorkers;
+use super::{DedicatedWorkerGlobal, ServiceWorkerGlobal, SharedWorkerGlobal, WindowGlobal, WorkerHost};
 use crate::background_fetch::BackgroundFetchRegistrations;
 use crate::cache::CacheStorage;
 use crate::fetch::AbortObservers;
-use crate::performance::Performance;
 use crate::service_worker::{FetchEvents, ServiceWorkerContainer, ServiceWorkerObjects};
 use crate::structured_clone::CloneTable;
 use crate::web_crypto::Crypto;
@@ -44,6 +44,8 @@ pub struct GlobalOptions {
     pub console: Arc<dyn ConsoleSink>,
     /// Its timers.
     pub timers: Arc<dyn TimerHost>,
+    /// What runs its workers, where it may have any.
+    pub workers: Option<Arc<dyn WorkerHost>>,
 }
 
 impl std::fmt::Debug for GlobalOptions {
@@ -62,12 +64,12 @@ pub(crate) struct GlobalScope {
     abort_observers: AbortObservers,
     pub(crate) background_fetches: BackgroundFetchRegistrations,
     pub(crate) clones: CloneTable,
+    pub(crate) owned_workers: OwnedWorkers,
     pub(crate) service_workers: ServiceWorkerObjects,
     pub(crate) fetch_events: FetchEvents,
     caches: OnceLock<Arc<CacheStorage>>,
     container: OnceLock<Arc<ServiceWorkerContainer>>,
     crypto: OnceLock<Arc<Crypto>>,
-    performance: OnceLock<Arc<Performance>>,
 }
 
 impl GlobalScope {
@@ -81,12 +83,12 @@ impl GlobalScope {
             abort_observers: AbortObservers::default(),
             background_fetches: BackgroundFetchRegistrations::default(),
             clones: CloneTable::default(),
+            owned_workers: OwnedWorkers::default(),
             service_workers: ServiceWorkerObjects::default(),
             fetch_events: FetchEvents::default(),
             caches: OnceLock::new(),
             container: OnceLock::new(),
             crypto: OnceLock::new(),
-            performance: OnceLock::new(),
         })
     }
 
@@ -104,6 +106,10 @@ impl GlobalScope {
 
     pub(crate) fn console(&self) -> &dyn ConsoleSink {
         &*self.options.console
+    }
+
+    pub(crate) fn workers(&self) -> Option<&Arc<dyn WorkerHost>> {
+        self.options.workers.as_ref()
     }
 
     pub(crate) fn abort_observers(&self) -> &AbortObservers {
@@ -127,11 +133,7 @@ impl GlobalScope {
     }
 
     pub(crate) fn crypto(&self) -> Arc<Crypto> {
-        Arc::clone(self.crypto.get_or_init(|| Arc::new(Crypto)))
-    }
-
-    pub(crate) fn performance(&self) -> Arc<Performance> {
-        Arc::clone(self.performance.get_or_init(|| Arc::new(Performance)))
+        Arc::clone(self.crypto.get_or_init(|| Arc::new(Crypto::default())))
     }
 
     /// <https://w3c.github.io/hr-time/#dfn-current-high-resolution-time>, in steps of 100 µs, or of 5 µs where the environment
@@ -160,8 +162,14 @@ pub(crate) fn global_scope(realm: &dyn Realm) -> Result<Arc<GlobalScope>, Except
 }
 
 fn scope_of(global: &ObjectRef) -> Option<Arc<GlobalScope>> {
-    match global.downcast::<WindowGlobal>() {
-        Some(window) => Some(window.scope()),
-        None => global.downcast::<ServiceWorkerGlobal>().map(|worker| worker.scope()),
+    if let Some(window) = global.downcast::<WindowGlobal>() {
+        return Some(window.scope());
     }
+    if let Some(worker) = global.downcast::<DedicatedWorkerGlobal>() {
+        return Some(worker.scope());
+    }
+    if let Some(worker) = global.downcast::<SharedWorkerGlobal>() {
+        return Some(worker.scope());
+    }
+    global.downcast::<ServiceWorkerGlobal>().map(|worker| worker.scope())
 }

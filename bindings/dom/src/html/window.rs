@@ -87,6 +87,25 @@ impl WindowMethods for WindowGlobal {
         Ok(Some(realm.global()))
     }
 
+    fn post_message(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        message: Value,
+        target_origin: String,
+        transfer: Vec<Held>,
+    ) -> Result<(), Exception> {
+        super::messaging::window_post_message(realm, message, &target_origin, transfer)
+    }
+
+    fn post_message_2(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        message: Value,
+        options: longhaul_idl::WindowPostMessageOptions,
+    ) -> Result<(), Exception> {
+        super::messaging::window_post_message(realm, message, &options.target_origin, options.transfer)
+    }
+
     fn navigator(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
         Ok(Arc::clone(&self.navigator) as ObjectRef)
     }

@@ -155,8 +155,11 @@ macro_rules! window_or_worker_global_scope_members {
             Ok(self.scope.crypto())
         }
 
-        fn performance(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
-            Ok(self.scope.performance())
+        fn performance(self: &Arc<Self>, realm: &dyn Realm) -> Result<Held, Exception> {
+            match realm.core("performance", Vec::new())? {
+                Value::Held(performance) => Ok(performance),
+                other => realm.hold(other),
+            }
         }
     };
 }

@@ -122,6 +122,7 @@ fn run(agent: Agent, user_agent: UserAgent, global: Global, lines: Lines, receiv
         environment,
         console: Arc::new(Sink(Mutex::new(lines))),
         timers: Arc::new(agent.clone()),
+        workers: None,
     };
     let (object, exposure): (ObjectRef, _) = match global {
         Global::Window { title, .. } => (WindowGlobal::new(options, &title), Exposure::Window),

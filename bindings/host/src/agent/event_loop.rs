@@ -66,7 +66,7 @@ enum Work {
 
 /// An agent: a thread with an engine and an event loop. Dropping it ends it.
 pub struct Agent {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl std::fmt::Debug for Agent {
@@ -84,6 +84,10 @@ pub(super) struct Shared {
     /// How often work has begun.
     begun: AtomicU64,
     end: watch::Sender<Option<AgentEnd>>,
+    /// Whether the agent is to end at once: what its thread waits for is not waited for any longer.
+    stopping: watch::Sender<bool>,
+    /// Agents that this one's scripts have made, for as long as they live.
+    children: Mutex<Vec<Weak<Shared>>>,
     interrupt: OnceLock<InterruptHandle>,
     /// Runs the futures that the agent waits for.
     runtime: Handle,
@@ -116,6 +120,8 @@ impl Agent {
             pending: watch::Sender::new(0),
             begun: AtomicU64::new(0),
             end: watch::Sender::new(None),
+            stopping: watch::Sender::new(false),
+            children: Mutex::default(),
             interrupt: OnceLock::new(),
             runtime,
             listeners,
@@ -157,6 +163,20 @@ impl Agent {
             Ok(value) => Ok(value),
             Err(_) => Err(self.ended().await),
         }
+    }
+
+    /// [`Agent::run`], queued at once; the future gives nothing if the agent ended.
+    pub fn job<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> impl Future<Output = Option<T>> + Send + 'static {
+        let (sender, receiver) = oneshot::channel();
+        let job = Box::new(move |engine: &Engine| {
+            // Whoever asked may have lost interest.
+            let _ = sender.send(job(engine));
+        });
+        self.shared.push(TaskSource::Networking, Work::Job(job));
+        async move { receiver.await.ok() }
     }
 
     /// Runs a task of a realm, with the microtask checkpoint that follows it; gives what it gave.
@@ -216,24 +236,32 @@ impl Agent {
 
     /// Resolves once nothing is queued, running, timed or awaited.
     pub async fn idle(&self) {
-        let mut pending = self.shared.pending.subscribe();
-        let mut end = self.shared.end.subscribe();
-        // The senders live as long as `self`, so neither can fail.
-        tokio::select! {
-            _ = pending.wait_for(|count| *count == 0) => {}
-            _ = end.wait_for(Option::is_some) => {}
+        loop {
+            // The agents that came from this one may give work to it, and to each other.
+            for agent in self.shared.family() {
+                let mut pending = agent.pending.subscribe();
+                let mut end = agent.end.subscribe();
+                // The senders live as long as `agent`, so neither can fail.
+                tokio::select! {
+                    _ = pending.wait_for(|count| *count == 0) => {}
+                    _ = end.wait_for(Option::is_some) => {}
+                }
+            }
+            if self.is_idle() {
+                return;
+            }
         }
     }
 
     /// Whether [`Agent::idle`] would resolve at once.
     pub fn is_idle(&self) -> bool {
-        *self.shared.pending.borrow() == 0 || self.shared.end.borrow().is_some()
+        self.shared.family().iter().all(|agent| *agent.pending.borrow() == 0 || agent.end.borrow().is_some())
     }
 
     /// How often the agent has been given something to do: where two looks find it idle with the same number, it has done
     /// nothing in between.
     pub fn generation(&self) -> u64 {
-        self.shared.begun.load(Ordering::SeqCst)
+        self.shared.family().iter().map(|agent| agent.begun.load(Ordering::SeqCst)).sum()
     }
 }
 
@@ -283,12 +311,64 @@ impl Shared {
         });
     }
 
+    /// This agent and all that came from it and live.
+    fn family(self: &Arc<Self>) -> Vec<Arc<Shared>> {
+        let mut family = vec![self.clone()];
+        let mut seen = 0;
+        while let Some(agent) = family.get(seen).cloned() {
+            seen += 1;
+            for child in agent.children().iter().filter_map(Weak::upgrade) {
+                if !family.iter().any(|known| Arc::ptr_eq(known, &child)) {
+                    family.push(child);
+                }
+            }
+        }
+        family
+    }
+
+    fn children(&self) -> MutexGuard<'_, Vec<Weak<Shared>>> {
+        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children.retain(|child| child.upgrade().is_some_and(|child| child.end.borrow().is_none()));
+        children
+    }
+
+    /// Makes an agent one of those that came from this one.
+    pub(super) fn adopt(&self, child: &Arc<Shared>) {
+        self.children().push(Arc::downgrade(child));
+    }
+
+    /// How many agents that came from this one live.
+    pub(super) fn workers(&self) -> usize {
+        self.children().len()
+    }
+
+    /// Blocks the agent's thread until a future is done, which runs elsewhere; `false` if the agent is to end first.
+    pub(super) fn wait(&self, future: BoxFuture<'static, ()>) -> bool {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let mut stopping = self.stopping.subscribe();
+        self.runtime.spawn(async move {
+            let done = tokio::select! {
+                biased;
+                // The sender may be gone with the agent.
+                _ = stopping.wait_for(|stopping| *stopping) => false,
+                () = future => true,
+            };
+            // The thread waits for it.
+            let _ = sender.send(done);
+        });
+        receiver.recv().unwrap_or(false)
+    }
+
+    /// Lets the task that runs be the last one.
+    pub(super) fn close(&self) {
+        self.lock().ending.get_or_insert(AgentEnd::Terminated);
+        self.wake.notify_one();
+    }
+
     fn terminate(&self, reason: AgentEnd) {
         let mut state = self.lock();
-        if state.ending.is_some() {
-            return;
-        }
-        state.ending = Some(reason);
+        state.ending.get_or_insert(reason);
+        self.stopping.send_replace(true);
         if let Some(interrupt) = self.interrupt.get() {
             interrupt.interrupt();
         }

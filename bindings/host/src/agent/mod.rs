@@ -10,6 +10,7 @@ mod service_worker;
 mod task_queues;
 mod uncaught;
 mod window;
+mod worker;
 
 pub use document::{Document, ScriptElement, ScriptKind, ScriptTiming};
 pub use event_loop::{Agent, AgentEnd, AgentLimits};
@@ -17,3 +18,4 @@ pub use listeners::Listeners;
 pub use opened_windows::{OpenedWindows, PageOpener};
 pub use service_worker::ServiceWorkerAgents;
 pub use window::{Page, PageError, PageOptions};
+pub use worker::WorkerAgents;

@@ -111,8 +111,13 @@ async fn start(
             let worker_type = worker.worker_type;
             let modules = WorkerModules { scope: worker.worker_scope.clone(), runtime };
             let secure_context = worker.environment.secure_context;
-            let options =
-                GlobalOptions { user_agent, environment: worker.environment.clone(), console, timers };
+            let options = GlobalOptions {
+                user_agent,
+                environment: worker.environment.clone(),
+                console,
+                timers,
+                workers: None,
+            };
             let global = ServiceWorkerGlobal::new(options, worker);
             let created = engine.create_realm(RealmOptions {
                 bindings: longhaul_dom::bindings(),

@@ -21,6 +21,7 @@ use super::event_loop::{Agent, AgentEnd, AgentLimits};
 use super::listeners::Listeners;
 use super::script_loading::{LoadFailure, Loaded, PageModules, charset, fetch_script};
 use super::uncaught::{Place, error_reporter};
+use super::worker::WorkerAgents;
 
 /// The largest document that is loaded.
 const DOCUMENT_LIMIT: usize = 64 << 20;
@@ -132,11 +133,20 @@ impl Page {
         let agent = Agent::start("window", options.limits, runtime.clone(), options.listeners.clone())
             .map_err(ended)?;
         let realm = RealmId::next();
+        let workers = WorkerAgents {
+            user_agent: options.user_agent.clone(),
+            limits: options.limits,
+            listeners: options.listeners.clone(),
+            console: options.console.clone(),
+            on_error: options.on_error.clone(),
+            runtime: runtime.clone(),
+        };
         let window = GlobalOptions {
             user_agent: options.user_agent.clone(),
             environment: environment.clone(),
             console: options.console.clone(),
             timers: agent.timers(),
+            workers: Some(workers.for_agent(&agent)),
         };
         let modules =
             PageModules { user_agent: options.user_agent.clone(), client: environment.clone(), runtime };
@@ -323,7 +333,7 @@ impl Drop for Page {
 }
 
 /// <https://html.spec.whatwg.org/#concept-environment-id>: unique, in the shape that scripts know client ids in.
-fn client_id() -> String {
+pub(super) fn client_id() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     let bits = u128::from(RandomState::new().hash_one(0)) << 64 | u128::from(RandomState::new().hash_one(1));
     let hex = format!("{bits:032x}");

@@ -1,0 +1,52 @@
+//! <https://html.spec.whatwg.org/#posting-messages>: between windows.
+
+use longhaul::fetch::serialize_origin;
+use longhaul_idl::runtime::{Exception, Held, Realm, TaskSource, Value};
+use url::Url;
+
+use crate::structured_clone;
+
+/// <https://html.spec.whatwg.org/#window-post-message-steps>, to the window of this realm.
+pub(super) fn window_post_message(
+    realm: &dyn Realm,
+    message: Value,
+    target_origin: &str,
+    transfer: Vec<Held>,
+) -> Result<(), Exception> {
+    let scope = crate::global_scope(realm)?;
+    // FIXME: 2. the incumbent settings are this window's: a caller in another window is told as this one.
+    let own = scope.settings().origin.clone();
+    // 4.–5. Whom it is for.
+    let wanted = match target_origin {
+        "*" => None,
+        "/" => Some(own.clone()),
+        url => match Url::parse(url) {
+            Ok(url) => Some(url.origin()),
+            Err(_) => {
+                let shown = crate::shown(target_origin);
+                return Err(Exception::dom("SyntaxError", format!("\"{shown}\" is no origin")));
+            }
+        },
+    };
+    // 6.–7. The message.
+    let message = structured_clone::serialize(realm, message, transfer)?;
+    // 8. A task.
+    let origin = serialize_origin(&own);
+    let task = move |realm: &dyn Realm| {
+        // 8.1. Somebody else is there.
+        let Ok(scope) = crate::global_scope(realm) else { return };
+        if wanted.is_some_and(|wanted| wanted != scope.settings().origin) {
+            return;
+        }
+        // 8.2.–8.7. `message`, or `messageerror`.
+        let received = message.into_handle(realm).and_then(|handle| {
+            let (target, source) = (Value::Object(realm.global()), Value::Object(realm.global()));
+            realm.core("receiveMessage", vec![target, handle, Value::String(origin.into()), source]).map(drop)
+        });
+        if let Err(exception) = received {
+            realm.report_exception(exception);
+        }
+    };
+    realm.agent().queue_task(TaskSource::PostedMessage, realm.id(), Box::new(task));
+    Ok(())
+}
