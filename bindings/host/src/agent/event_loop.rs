@@ -258,6 +258,11 @@ impl Agent {
         self.shared.family().iter().all(|agent| *agent.pending.borrow() == 0 || agent.end.borrow().is_some())
     }
 
+    /// How many agents that this one's scripts have made live, as workers do until they end.
+    pub fn live_workers(&self) -> usize {
+        self.shared.family().len() - 1
+    }
+
     /// How often the agent has been given something to do: where two looks find it idle with the same number, it has done
     /// nothing in between.
     pub fn generation(&self) -> u64 {

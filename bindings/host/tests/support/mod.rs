@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod folder;
+pub mod pages;
 pub mod run;
 pub mod server;
 pub mod site;
