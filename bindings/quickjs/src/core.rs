@@ -192,6 +192,8 @@ impl<'js> Scope<'js> {
                     values.push(scope.any_or_object(value.clone())?);
                 }
                 let value = hook(scope, values).map_err(|exception| scope.throw(exception))?;
+                // NOTE: what the arguments kept is let go of now, and not at the end of a task that calls in a loop.
+                scope.sweep();
                 scope.to_js(value, None)
             })?,
         )?;

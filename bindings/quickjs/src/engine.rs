@@ -18,10 +18,10 @@ use longhaul_idl::{
         TaskSource, Value,
     },
 };
-use rquickjs::{Context, Ctx, Module, Persistent, Runtime, Value as JsValue, promise::PromiseState};
+use rquickjs::{Context, Ctx, Persistent, Runtime, Value as JsValue, promise::PromiseState};
 
 use crate::{
-    modules::{ModuleLoader, Modules},
+    modules::{self, ModuleLoader, Modules},
     promises::{self, Rejection},
     realm::{RealmState, Roots, Scope},
     script_error::{ScriptError, ScriptErrorKind},
@@ -100,8 +100,17 @@ pub(crate) struct Shared {
     realms: RefCell<BTreeMap<RealmId, Rc<RealmState>>>,
     rejections: RefCell<Vec<(RealmId, Rejection)>>,
     handled: RefCell<Vec<(RealmId, Rejection)>>,
+    /// What a task is on its way to tell of.
+    notices: RefCell<Vec<Notice>>,
     /// The engine's number for named properties objects; 0 before the first.
     pub(crate) named_properties_class: Cell<u32>,
+}
+
+/// A rejection to tell of, or one told of that has a handler after all.
+pub(crate) struct Notice {
+    realm: RealmId,
+    pub(crate) rejection: Rejection,
+    pub(crate) handled: bool,
 }
 
 impl Shared {
@@ -132,10 +141,24 @@ impl Shared {
         let pending = self.rejections.borrow().iter().position(|(_, rejection)| {
             rejection.promise.clone().restore(ctx).is_ok_and(|known| known == promise)
         });
-        match pending {
-            Some(index) => drop(self.rejections.borrow_mut().swap_remove(index)),
+        if let Some(index) = pending {
+            drop(self.rejections.borrow_mut().remove(index));
+            return;
+        }
+        let noticed = self.notices.borrow().iter().position(|notice| {
+            !notice.handled
+                && notice.rejection.promise.clone().restore(ctx).is_ok_and(|known| known == promise)
+        });
+        match noticed {
+            Some(index) => drop(self.notices.borrow_mut().remove(index)),
             None => self.handled.borrow_mut().push((realm.id, promises::saved(ctx, promise, reason))),
         }
+    }
+
+    /// The next thing that a realm is to be told of.
+    pub(crate) fn next_notice(&self, realm: RealmId) -> Option<Notice> {
+        let index = self.notices.borrow().iter().position(|notice| notice.realm == realm)?;
+        Some(self.notices.borrow_mut().remove(index))
     }
 }
 
@@ -254,12 +277,13 @@ impl Engine {
         let Some(state) = self.shared.realms.borrow_mut().remove(&realm) else { return };
         self.shared.rejections.borrow_mut().retain(|(of, _)| *of != realm);
         self.shared.handled.borrow_mut().retain(|(of, _)| *of != realm);
+        self.shared.notices.borrow_mut().retain(|notice| notice.realm != realm);
         drop(state.end());
         drop(state);
         self.runtime.run_gc();
     }
 
-    /// Runs a classic script, then a microtask checkpoint, then tells of unhandled rejections. An exception is reported as
+    /// Runs a classic script, then a microtask checkpoint; a task tells of unhandled rejections. An exception is reported as
     /// HTML says, and given back.
     ///
     /// # Errors
@@ -279,8 +303,8 @@ impl Engine {
     /// What the module or one of its imports threw before its first pause; later exceptions are reported only.
     pub fn evaluate_module(&self, realm: RealmId, source: &[u8], url: &str) -> Result<(), ScriptError> {
         let evaluation = self.enter(realm, |scope| {
-            let promise = Module::declare(scope.ctx.clone(), url.replace('\0', ""), source.to_vec())
-                .and_then(|module| {
+            let promise =
+                modules::declare(&scope.ctx, &url.replace('\0', ""), source.to_vec()).and_then(|module| {
                     let (_, promise) = module.eval()?;
                     let report = scope.closure("", 1, |scope, _, args| {
                         let reason = args
@@ -311,7 +335,7 @@ impl Engine {
         failed.flatten().map_or(Ok(()), Err)
     }
 
-    /// Runs a task of the event loop, then a microtask checkpoint, then tells of unhandled rejections. A task of a realm that
+    /// Runs a task of the event loop, then a microtask checkpoint; another task tells of unhandled rejections. A task of a realm that
     /// has ended is dropped.
     pub fn run_task(&self, realm: RealmId, task: Task) {
         self.enter(realm, |scope| task(scope));
@@ -329,40 +353,25 @@ impl Engine {
         Some(result)
     }
 
-    /// <https://html.spec.whatwg.org/#perform-a-microtask-checkpoint>, then unhandled rejections.
+    /// <https://html.spec.whatwg.org/#perform-a-microtask-checkpoint>, and the first steps of
+    /// <https://html.spec.whatwg.org/#notify-about-rejected-promises>.
     fn checkpoint(&self) {
         self.run_microtasks();
-        // NOTE: one round: what the events of these do wrong is told of after another task, so that a script cannot stay in
-        // here for ever.
         let rejections = std::mem::take(&mut *self.shared.rejections.borrow_mut());
         let handled = std::mem::take(&mut *self.shared.handled.borrow_mut());
-        if rejections.is_empty() && handled.is_empty() {
-            return;
-        }
-        for (realm, rejection) in rejections {
-            self.tell(realm, |scope| scope.notify_rejection(rejection));
-        }
-        for (realm, rejection) in handled {
-            self.tell(realm, |scope| {
-                let promise = rejection.promise.restore(&scope.ctx)?;
-                let reason = rejection.reason.restore(&scope.ctx)?;
-                scope.notify_handled(promise, reason)
-            });
-        }
-        self.run_microtasks();
-        let left = self.shared.rejections.borrow().first().map(|(realm, _)| *realm);
-        if let Some(state) = left.and_then(|realm| self.shared.realm(realm)) {
-            state.agent.queue_task(TaskSource::Dom, state.id, Box::new(|_| {}));
-        }
-    }
-
-    fn tell(&self, realm: RealmId, tell: impl FnOnce(&Scope<'_>) -> rquickjs::Result<()>) {
-        self.enter(realm, |scope| {
-            if let Err(error) = tell(scope) {
-                let thrown = scope.thrown(error);
-                scope.report(thrown);
+        let mut realms: Vec<RealmId> = Vec::new();
+        let unhandled = rejections.into_iter().map(|(realm, rejection)| (realm, rejection, false));
+        let handled = handled.into_iter().map(|(realm, rejection)| (realm, rejection, true));
+        for (realm, rejection, handled) in unhandled.chain(handled) {
+            if !realms.contains(&realm) {
+                realms.push(realm);
             }
-        });
+            self.shared.notices.borrow_mut().push(Notice { realm, rejection, handled });
+        }
+        // 4. A task for each global.
+        for state in realms.into_iter().filter_map(|realm| self.shared.realm(realm)) {
+            state.agent.queue_task(TaskSource::Dom, state.id, Box::new(|realm| realm.notify_rejections()));
+        }
     }
 
     fn run_microtasks(&self) {
@@ -395,6 +404,7 @@ impl Drop for Engine {
         while !matches!(self.runtime.execute_pending_job(), Ok(false)) {}
         self.shared.rejections.borrow_mut().clear();
         self.shared.handled.borrow_mut().clear();
+        self.shared.notices.borrow_mut().clear();
         self.runtime.run_gc();
     }
 }

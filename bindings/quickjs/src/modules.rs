@@ -8,7 +8,7 @@ use rquickjs::{
     module::Declared,
 };
 
-use crate::{engine::Shared, realm::RealmState};
+use crate::{engine::Shared, realm::RealmState, to_js::data};
 
 /// Where a realm's modules come from. Called on the agent's thread; it may block.
 pub trait ModuleLoader {
@@ -64,8 +64,15 @@ impl Loader for Modules {
             None => Err(Error::new_loading_message(name, "the realm loads no modules")),
             Some(modules) => {
                 let source = modules.load(name).map_err(|why| Error::new_loading_message(name, why))?;
-                Module::declare(ctx.clone(), name, source)
+                declare(ctx, name, source)
             }
         }
     }
+}
+
+/// <https://html.spec.whatwg.org/#hostgetimportmetaproperties>: a module that knows its URL.
+pub(crate) fn declare<'js>(ctx: &Ctx<'js>, url: &str, source: Vec<u8>) -> Result<Module<'js, Declared>> {
+    let module = Module::declare(ctx.clone(), url, source)?;
+    module.meta()?.prop("url", data(url))?;
+    Ok(module)
 }

@@ -6,7 +6,7 @@ use futures::channel::oneshot;
 use longhaul_idl::runtime::{Exception, IdlType, PromiseFuture, Resolver, Task, Value};
 use rquickjs::{Ctx, Function, Object, Persistent, Result, Value as JsValue};
 
-use crate::{call::FunctionKind, realm::Scope, script_error::ScriptError, wrapper};
+use crate::{call::FunctionKind, engine::Notice, realm::Scope, script_error::ScriptError, wrapper};
 
 /// The task that settles a promise with what its future gave.
 pub(crate) fn settle_task(
@@ -108,8 +108,26 @@ impl<'js> Scope<'js> {
         wrapper::function(&self.ctx, &self.state, name, length, FunctionKind::Closure(Rc::new(run)))
     }
 
-    /// <https://html.spec.whatwg.org/#notify-about-rejected-promises>
-    pub(crate) fn notify_rejection(&self, rejection: Rejection) -> Result<()> {
+    /// <https://html.spec.whatwg.org/#notify-about-rejected-promises>, in the task of this realm.
+    pub(crate) fn tell_of_rejections(&self) {
+        let Some(shared) = self.state.shared.upgrade() else { return };
+        while let Some(notice) = shared.next_notice(self.state.id) {
+            let Notice { rejection, handled, .. } = notice;
+            let told = match handled {
+                false => self.notify_rejection(rejection),
+                true => rejection.promise.restore(&self.ctx).and_then(|promise| {
+                    let reason = rejection.reason.restore(&self.ctx)?;
+                    self.notify_handled(promise, reason)
+                }),
+            };
+            if let Err(error) = told {
+                let thrown = self.thrown(error);
+                self.report(thrown);
+            }
+        }
+    }
+
+    fn notify_rejection(&self, rejection: Rejection) -> Result<()> {
         let promise = rejection.promise.restore(&self.ctx)?;
         let reason = rejection.reason.restore(&self.ctx)?;
         // 4.1. Handled since.
@@ -125,7 +143,7 @@ impl<'js> Scope<'js> {
     }
 
     /// A rejected promise that was told of has a handler after all.
-    pub(crate) fn notify_handled(&self, promise: JsValue<'js>, reason: JsValue<'js>) -> Result<()> {
+    fn notify_handled(&self, promise: JsValue<'js>, reason: JsValue<'js>) -> Result<()> {
         let told: bool = self.helper("rejectedTake")?.call((promise.clone(),))?;
         if told {
             self.call_export("rejectionHandled", &[promise, reason])?;

@@ -103,6 +103,10 @@ impl Realm for Scope<'_> {
         Ok(self.keep(value))
     }
 
+    fn notify_rejections(&self) {
+        self.tell_of_rejections();
+    }
+
     fn hold(&self, value: Value) -> std::result::Result<Held, Exception> {
         let value = self.out(self.to_js(value, None))?;
         Ok(self.keep(value))

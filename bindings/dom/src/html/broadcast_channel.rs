@@ -15,7 +15,6 @@ use crate::structured_clone;
 #[derive(Default)]
 pub(crate) struct BroadcastChannels(Mutex<HashMap<(String, String), Vec<Entry>>>);
 
-#[derive(Clone)]
 struct Entry {
     agent: Arc<dyn AgentHandle>,
     realm: RealmId,
@@ -112,15 +111,16 @@ impl BroadcastChannelMethods for BroadcastChannel {
         let message = structured_clone::serialize(realm, message, Vec::new())?;
         // 4.–5. The origin, as it is told.
         let origin = longhaul::fetch::serialize_origin(&crate::global_scope(realm)?.settings().origin);
-        // 6.–8. All others of this name, oldest first.
-        let entries = self.channels.lock().get(&self.key).cloned().unwrap_or_default();
-        for entry in entries {
+        // 6.–8. All others of this name, oldest first. NOTE: under the lock, so that two messages come to all in one order;
+        // no task is run here, and none of them holds a channel.
+        let channels = self.channels.lock();
+        for entry in channels.get(&self.key).map(Vec::as_slice).unwrap_or_default() {
             let own: *const BroadcastChannel = Arc::as_ptr(self);
             if std::ptr::eq(entry.channel.as_ptr(), own) {
                 continue;
             }
             // 9. A task each.
-            let (message, origin, channel) = (message.clone(), origin.clone(), entry.channel);
+            let (message, origin, channel) = (message.clone(), origin.clone(), Weak::clone(&entry.channel));
             let task = move |realm: &dyn Realm| {
                 let Some(channel) = channel.upgrade() else { return };
                 // 9.1. Closed meanwhile.

@@ -599,6 +599,8 @@ struct WorkerModules {
 
 impl ModuleLoader for WorkerModules {
     fn resolve(&self, base: &str, specifier: &str) -> Result<String, String> {
+        // NOTE: a script that has no URL of its own, as eval's, has its realm's.
+        let base = if Url::parse(base).is_ok() { base } else { self.client.api_base_url.as_str() };
         resolve(base, specifier)
     }
 

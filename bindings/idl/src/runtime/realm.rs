@@ -77,6 +77,9 @@ pub trait Realm {
     /// What making the value throws (out of memory).
     fn exception_value(&self, exception: Exception) -> Result<Held, Exception>;
 
+    /// <https://html.spec.whatwg.org/#notify-about-rejected-promises>, step 4. For adapters: the task that they queue themselves.
+    fn notify_rejections(&self);
+
     /// Keeps a value, or the wrapper of an object, from being collected for as long as the handle lives.
     ///
     /// # Errors

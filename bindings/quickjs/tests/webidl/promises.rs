@@ -75,9 +75,12 @@ fn unhandled_rejections_are_told_of_after_the_checkpoint() {
     let page = Page::new();
     // One that is handled in time is never told of.
     page.run("{ const p = Promise.reject(1); queueIt(p); function queueIt(p) { Promise.resolve().then(() => p.catch(() => {})) } }");
+    page.settle();
     assert!(page.errors.borrow().is_empty());
     // Without anybody in the page the host is told.
     page.run("Promise.reject(new TypeError('lost')); 0");
+    assert!(page.errors.borrow().is_empty(), "a task tells of it");
+    page.settle();
     let messages: Vec<String> = page.errors.borrow().iter().map(|error| error.to_string()).collect();
     assert_eq!(messages.len(), 1);
     assert!(
@@ -88,7 +91,13 @@ fn unhandled_rejections_are_told_of_after_the_checkpoint() {
     // The core is told, once, and of a handler that comes late.
     page.run("globalThis.log = []; onunhandled = (p, r) => log.push('un ' + r); onhandled = (p, r) => log.push('handled ' + r);
               globalThis.late = Promise.reject('late'); 0");
+    page.settle();
     page.run("late.catch(() => {}); 0");
+    page.settle();
+    // A handler that comes before the task does: nothing is told of.
+    page.run("globalThis.early = Promise.reject('early'); 0");
+    page.run("early.catch(() => {}); 0");
+    page.settle();
     page.expect(&[("log", "un late,handled late")]);
     assert_eq!(page.errors.borrow().len(), 1);
 }
