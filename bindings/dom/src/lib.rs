@@ -20,6 +20,7 @@ mod html;
 mod object_urls;
 mod permissions;
 mod promise;
+mod resource_timing;
 mod service_worker;
 mod storage_manager;
 mod streams;
@@ -108,6 +109,7 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         idl::performance_mark::binding(),
         idl::performance_measure::binding(),
         idl::performance_observer::binding(),
+        idl::performance_resource_timing::binding(),
         idl::performance_observer_entry_list::binding(),
         idl::permissions::binding(),
         idl::permission_status::binding(),
@@ -163,6 +165,7 @@ pub fn core() -> SelfHostedCore {
             ("messaging.js", include_str!("core/messaging.js")),
             ("workers.js", include_str!("core/workers.js")),
             ("performance.js", include_str!("core/performance.js")),
+            ("resource_timing.js", include_str!("core/resource_timing.js")),
             ("extendable_event.js", include_str!("core/extendable_event.js")),
             ("fetch_event.js", include_str!("core/fetch_event.js")),
             ("background_fetch_event.js", include_str!("core/background_fetch_event.js")),

@@ -3,12 +3,14 @@ const { internal } = core;
 const { ObjectFreeze, TypeError } = primordials;
 
 // <https://w3c.github.io/performance-timeline/#performance-timeline>: what was measured, oldest first, a list a type.
-const supportedTypes = ["mark", "measure"];
+const supportedTypes = ["mark", "measure", "resource"];
 const timeline = { __proto__: null };
 for (let index = 0; index < supportedTypes.length; index += 1) timeline[supportedTypes[index]] = internal.newList();
 
-// What scripts may leave in the timeline: past it the oldest entries are as if cleared.
+// What scripts may leave in a list of the timeline: later entries are told to observers alone.
 const MOST_ENTRIES = 100000;
+
+internal.timeline = timeline;
 
 const isSupported = (type) => timeline[type] !== undefined;
 
@@ -72,14 +74,17 @@ let taskQueued = false;
 
 // <https://w3c.github.io/performance-timeline/#queue-a-performanceentry>
 internal.queuePerformanceEntry = (entry) => {
+  const list = timeline[native.slots(entry).entryType];
+  if (list.length < MOST_ENTRIES) internal.append(list, entry);
+  internal.tellObserversOf(entry);
+};
+
+internal.tellObserversOf = (entry) => {
   const { entryType } = native.slots(entry);
   for (let index = 0; index < observers.length; index += 1) {
     const slots = native.slots(observers[index]);
     if (slots.types[entryType] === true) internal.append(slots.buffer, entry);
   }
-  const list = timeline[entryType];
-  if (list.length < MOST_ENTRIES) internal.append(list, entry);
-  else timeline.dropped = true;
   tellObservers();
 };
 
@@ -133,8 +138,15 @@ const entryMembers = {
     return slots.duration;
   },
   toJSON(slots) {
-    const { name, entryType, startTime, duration } = slots;
-    return "detail" in slots ? { name, entryType, startTime, duration, detail: slots.detail } : { name, entryType, startTime, duration };
+    const { name, entryType, startTime, duration, detail, timing } = slots;
+    const json = { name, entryType, startTime, duration };
+    if (detail !== undefined) json.detail = detail;
+    if (timing !== undefined) {
+      for (let index = 0; index < internal.entryParts.length; index += 1) {
+        json[internal.entryParts[index]] = timing[internal.entryParts[index]];
+      }
+    }
+    return json;
   },
 };
 core.interface("PerformanceEntry", entryMembers);
@@ -262,6 +274,12 @@ core.interface("Performance", {
     internal.queuePerformanceEntry(entry);
     return entry;
   },
+  clearResourceTimings() {
+    internal.clearResourceTimings();
+  },
+  setResourceTimingBufferSize(slots, maximum) {
+    internal.setResourceTimingBufferSize(maximum);
+  },
   clearMeasures(slots, name) {
     timeline.measure = name === undefined ? internal.newList() : keep(timeline.measure, (entry) => entry.name !== name);
   },
@@ -349,7 +367,8 @@ core.interface("PerformanceObserverEntryList", {
 
 // The global's own.
 let performance;
-core.export("performance", () => {
+internal.performance = () => {
   if (performance === undefined) performance = native.create("Performance");
   return performance;
-});
+};
+core.export("performance", internal.performance);

@@ -13,6 +13,7 @@ use longhaul_idl::{RequestInfo, RequestInit};
 
 use super::body::AbortedWith;
 use super::{Request, Response};
+use crate::resource_timing::ResourceTiming;
 
 /// The calls of `fetch()` whose signal may still abort them, by number.
 #[derive(Default)]
@@ -131,11 +132,19 @@ pub(crate) fn fetch_method(
     };
     // 11. The fetch; its response comes back in a task.
     let url = request.url().to_string();
-    let fetching = scope.user_agent().fetch(request, FetchOptions { controller, ..FetchOptions::default() });
+    let timing = ResourceTiming::new(realm, request.url(), "fetch");
+    let mut options = FetchOptions { controller, ..FetchOptions::default() };
+    if let Some(timing) = timing.clone() {
+        options.process_response_end_of_body = Some(Box::new(move |at_end| timing.end(at_end)));
+    }
+    let fetching = scope.user_agent().fetch(request, options);
     let agent = Arc::clone(realm.agent());
     let id = realm.id();
     let process_response = async move {
         let response = fetching.await;
+        if let Some(timing) = timing {
+            timing.head(&response);
+        }
         let settle = move |realm: &dyn Realm| {
             // 11.1. The abort was faster.
             let Some(resolver) = take(&pending) else { return };

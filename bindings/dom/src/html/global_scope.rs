@@ -139,8 +139,13 @@ impl GlobalScope {
     /// <https://w3c.github.io/hr-time/#dfn-current-high-resolution-time>, in steps of 100 µs, or of 5 µs where the environment
     /// is isolated.
     pub(crate) fn now(&self) -> f64 {
+        self.relative_time(self.user_agent().clock().monotonic())
+    }
+
+    /// <https://w3c.github.io/hr-time/#dfn-relative-high-resolution-time>
+    pub(crate) fn relative_time(&self, time: Duration) -> f64 {
         let step = if self.settings().cross_origin_isolated { 5 } else { 100 };
-        let elapsed = self.user_agent().clock().monotonic().saturating_sub(self.time_origin);
+        let elapsed = time.saturating_sub(self.time_origin);
         let microseconds = elapsed.as_micros() / step * step;
         microseconds as f64 / 1000.0
     }

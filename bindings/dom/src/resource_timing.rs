@@ -1,0 +1,135 @@
+//! <https://w3c.github.io/resource-timing/>: what a finished fetch leaves in the global's timeline.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use longhaul::fetch::{CacheState, FetchTiming, Response};
+use longhaul_idl::runtime::{AgentHandle, Dictionary, Exception, Realm, RealmId, TaskSource, Value};
+
+/// A fetch that is to be told of once both its response's head and the end of its body have come. Clones are the same one.
+///
+/// <https://fetch.spec.whatwg.org/#finalize-and-report-timing>
+#[derive(Clone)]
+pub(crate) struct ResourceTiming(Arc<Shared>);
+
+struct Shared {
+    agent: Arc<dyn AgentHandle>,
+    realm: RealmId,
+    url: String,
+    initiator_type: &'static str,
+    halves: Mutex<(Option<Head>, Option<FetchTiming>)>,
+}
+
+/// What matters of the response.
+struct Head {
+    allowed: bool,
+    status: u16,
+    from_cache: bool,
+    content_type: String,
+    content_encoding: String,
+}
+
+impl ResourceTiming {
+    /// A fetch of this URL that begins now; nothing, where such a fetch is not told of.
+    pub(crate) fn new(realm: &dyn Realm, url: &url::Url, initiator_type: &'static str) -> Option<Self> {
+        matches!(url.scheme(), "http" | "https").then(|| {
+            Self(Arc::new(Shared {
+                agent: Arc::clone(realm.agent()),
+                realm: realm.id(),
+                url: url.to_string(),
+                initiator_type,
+                halves: Mutex::default(),
+            }))
+        })
+    }
+
+    /// The head has come.
+    pub(crate) fn head(&self, response: &Response) {
+        let network_error = response.is_network_error();
+        let response = response.unfiltered();
+        let allowed = response.timing_allow_passed && !network_error;
+        let mime = response.header_list.extract_mime_type();
+        let coding = response.header_list.get_decode_and_split("Content-Encoding").unwrap_or_default();
+        let head = Head {
+            allowed,
+            status: if allowed { response.status } else { 0 },
+            from_cache: response.cache_state != CacheState::None,
+            content_type: mime.map(|mime| mime.essence().to_owned()).filter(|_| allowed).unwrap_or_default(),
+            content_encoding: coding.into_iter().next().filter(|_| allowed).unwrap_or_default(),
+        };
+        self.complete(|halves| halves.0 = Some(head));
+    }
+
+    /// The body has ended.
+    pub(crate) fn end(&self, timing: &FetchTiming) {
+        let timing = timing.clone();
+        self.complete(|halves| halves.1 = Some(timing));
+    }
+
+    fn complete(&self, put: impl FnOnce(&mut (Option<Head>, Option<FetchTiming>))) {
+        let mut halves = self.0.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        put(&mut halves);
+        let (Some(_), Some(_)) = &*halves else { return };
+        let (Some(head), Some(timing)) = std::mem::take(&mut *halves) else { return };
+        drop(halves);
+        let (url, initiator_type) = (self.0.url.clone(), self.0.initiator_type);
+        let add = move |realm: &dyn Realm| {
+            if let Err(exception) = add(realm, &url, initiator_type, &head, &timing) {
+                realm.report_exception(exception);
+            }
+        };
+        self.0.agent.queue_task(TaskSource::Networking, self.0.realm, Box::new(add));
+    }
+}
+
+/// <https://w3c.github.io/resource-timing/#dfn-setup-the-resource-timing-entry>
+fn add(
+    realm: &dyn Realm,
+    url: &str,
+    initiator_type: &'static str,
+    head: &Head,
+    whole: &FetchTiming,
+) -> Result<(), Exception> {
+    let scope = crate::global_scope(realm)?;
+    // What another origin does not allow to be known, but for when the fetch began and ended.
+    let timing = if head.allowed { whole.clone() } else { whole.opaque() };
+    let at = |time: Duration| if time.is_zero() { 0.0 } else { scope.relative_time(time) };
+    let connection = timing.final_connection_timing_info.clone().unwrap_or_default();
+    let connected = |time: Duration| at(if time.is_zero() { timing.post_redirect_start_time } else { time });
+    let (encoded, decoded) =
+        if head.allowed { (whole.encoded_body_size, whole.decoded_body_size) } else { (0, 0) };
+    let transferred = match (head.allowed, head.from_cache) {
+        (true, false) => encoded.saturating_add(300),
+        _ => 0,
+    };
+    let start =
+        at(if timing.redirect_start_time.is_zero() { timing.start_time } else { timing.redirect_start_time });
+    let delivery = if head.allowed && head.from_cache { "cache" } else { "" };
+    let entry = Dictionary::new()
+        .with("initiatorType", initiator_type)
+        .with("deliveryType", delivery)
+        .with("nextHopProtocol", connection.alpn_negotiated_protocol.as_str())
+        .with("workerStart", at(timing.final_service_worker_start_time))
+        .with("redirectStart", at(timing.redirect_start_time))
+        .with("redirectEnd", at(timing.redirect_end_time))
+        .with("fetchStart", at(timing.post_redirect_start_time))
+        .with("domainLookupStart", connected(connection.domain_lookup_start_time))
+        .with("domainLookupEnd", connected(connection.domain_lookup_end_time))
+        .with("connectStart", connected(connection.connection_start_time))
+        .with("connectEnd", connected(connection.connection_end_time))
+        .with("secureConnectionStart", at(connection.secure_connection_start_time))
+        .with("requestStart", at(timing.final_network_request_start_time))
+        .with("finalResponseHeadersStart", at(timing.final_network_response_start_time))
+        .with("firstInterimResponseStart", at(timing.first_interim_network_response_start_time))
+        .with("responseStart", at(timing.final_network_response_start_time))
+        .with("responseEnd", at(whole.end_time))
+        .with("transferSize", transferred as f64)
+        .with("encodedBodySize", encoded as f64)
+        .with("decodedBodySize", decoded as f64)
+        .with("responseStatus", f64::from(head.status))
+        .with("renderBlockingStatus", "non-blocking")
+        .with("contentType", head.content_type.as_str())
+        .with("contentEncoding", head.content_encoding.as_str());
+    let args = vec![Value::String(url.into()), Value::Number(start), Value::Dictionary(entry)];
+    realm.core("addResourceTiming", args).map(drop)
+}
