@@ -46,6 +46,7 @@ pub(crate) fn global_options(user_agent: &UserAgent) -> GlobalOptions {
         environment: Arc::new(EnvironmentSettings::for_url(url)),
         console: Arc::new(Silent),
         timers: Arc::new(Still(tokio::runtime::Handle::current())),
+        workers: None,
     }
 }
 
