@@ -38,6 +38,12 @@ async fn requests_readers_beacons_and_event_sources() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_and_performance() {
+    let answers = HashMap::from([("/hello.txt?timing", Answer::ok("text/plain", "hello"))]);
+    run_in_window(include_str!("scripts/messaging.js"), "messaging.js", answers, 11).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_console_puts_values_into_text() {
     let browser = Browser::start(HashMap::new()).await;
     let page = browser.window(include_str!("scripts/console.js"), "console.js").await;
