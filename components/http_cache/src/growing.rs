@@ -6,8 +6,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -64,7 +66,9 @@ struct State {
 /// A body on its way. Places are counted from its first byte.
 pub(crate) struct Growing {
     state: Mutex<State>,
-    source: tokio::sync::Mutex<Option<BodyStream>>,
+    source: Mutex<Option<BodyStream>>,
+    /// Those who wait for the network.
+    waiting: Arc<Waiting>,
     changed: watch::Sender<()>,
     /// How long it will be, if that is known.
     expected: Option<u64>,
@@ -106,7 +110,8 @@ impl Growing {
         };
         Arc::new(Growing {
             state: Mutex::new(state),
-            source: tokio::sync::Mutex::new(Some(source)),
+            source: Mutex::new(Some(source)),
+            waiting: Arc::default(),
             changed: watch::Sender::new(()),
             expected,
             finish,
@@ -227,10 +232,13 @@ impl Growing {
         }
     }
 
+    fn lock_source(&self) -> MutexGuard<'_, Option<BodyStream>> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks the network for more, unless somebody else has got it meanwhile.
     async fn fetch_beyond(&self, position: u64) {
         let mut changes = self.changed.subscribe();
-        let mut source = self.source.lock().await;
         loop {
             changes.borrow_and_update();
             {
@@ -246,13 +254,29 @@ impl Growing {
                 return;
             }
         }
-        let Some(stream) = &mut *source else { return };
-        let item = stream.next().await;
-        let is_over = !matches!(item, Some(Ok(_)));
-        self.take(item);
-        if is_over {
+        future::poll_fn(|context| self.poll_beyond(position, context)).await;
+    }
+
+    /// NOTE: nothing is held between two calls: a reader that was asked once, and is not asked again, stands in nobody's way.
+    fn poll_beyond(&self, position: u64, context: &mut Context<'_>) -> Poll<()> {
+        self.waiting.add(context.waker());
+        let mut source = self.lock_source();
+        {
+            let state = self.lock();
+            if state.received > position || state.end.is_some() {
+                return Poll::Ready(());
+            }
+        }
+        let Some(stream) = &mut *source else { return Poll::Ready(()) };
+        let everybody = Waker::from(Arc::clone(&self.waiting));
+        let item = ready!(stream.poll_next_unpin(&mut Context::from_waker(&everybody)));
+        if !matches!(item, Some(Ok(_))) {
             *source = None;
         }
+        self.take(item);
+        drop(source);
+        self.waiting.wake_all();
+        Poll::Ready(())
     }
 
     fn take(&self, item: Option<Result<Bytes, BodyError>>) {
@@ -298,10 +322,9 @@ impl Growing {
         }
         state.end = Some(End::Abandoned);
         drop(state);
-        // Nobody reads, so nobody holds it; dropping it frees the connection.
-        if let Ok(mut source) = self.source.try_lock() {
-            source.take();
-        }
+        // Dropping it frees the connection.
+        let source = self.lock_source().take();
+        drop(source);
         self.changed.send_replace(());
     }
 
@@ -321,7 +344,36 @@ impl Growing {
             }
             self.fetch_beyond(received).await;
         }
-        self.source.lock().await.take();
+        let source = self.lock_source().take();
+        drop(source);
+    }
+}
+
+/// Wakes all who wait, whoever of them asked the network last.
+#[derive(Default)]
+struct Waiting(Mutex<Vec<Waker>>);
+
+impl Waiting {
+    fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, waker: &Waker) {
+        let mut wakers = self.lock();
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
+    }
+
+    fn wake_all(&self) {
+        let wakers = std::mem::take(&mut *self.lock());
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        self.wake_all();
     }
 }
 

@@ -139,6 +139,25 @@ async fn a_leader_that_never_reads_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
+async fn a_reader_that_was_asked_once_and_is_asked_no_more_keeps_nobody_waiting() {
+    let rig = Rig::new();
+    let leader = forward(&rig).await;
+    let (sender, source) = by_hand();
+    let mut first = body(leader.received(reply(200, FRESH, "").head, source).await).await;
+    assert!(first.next().now_or_never().is_none());
+    let Lookup::Stored(along) = rig.cache.lookup(get(URL)).await else { panic!("it reads along") };
+    let along = tokio::spawn(async move { read(along.body).await });
+    tokio::task::yield_now().await;
+    // It waits for the same bytes and is asked last, and never again.
+    assert!(first.next().now_or_never().is_none());
+    sender.send("one").unwrap();
+    sender.send("two").unwrap();
+    drop(sender);
+    assert_eq!(along.await.unwrap().unwrap(), "onetwo");
+    assert_eq!(read(Some(first)).await.unwrap(), "onetwo");
+}
+
+#[tokio::test]
 async fn a_request_that_must_be_answered_by_the_server_waits_for_nobody() {
     let rig = Rig::new();
     let _leader = forward(&rig).await;
