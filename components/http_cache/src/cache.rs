@@ -23,6 +23,7 @@ use crate::no_vary_search::SearchVariance;
 use crate::policy::{self, Coverage, Verdict, Wishes};
 use crate::stored::{Key, Stored};
 use crate::table::{Entry, Rows, TABLES};
+use crate::vary;
 
 /// What may be chosen about a cache.
 #[derive(Clone, Debug)]
@@ -192,7 +193,10 @@ impl HttpCache {
     /// Says what to do with a request.
     ///
     /// <https://www.rfc-editor.org/rfc/rfc9111#section-4>
-    pub async fn lookup(&self, request: RequestHead) -> Lookup {
+    pub async fn lookup(&self, mut request: RequestHead) -> Lookup {
+        if request.credentials {
+            request.headers.append(vary::CREDENTIALS, "include");
+        }
         let key = Key::of(&request);
         let is_get = request.method == "GET";
         if !is_get && request.method != "HEAD" || request.mode == CacheMode::NoStore {

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use futures::stream::StreamExt as _;
 
 use crate::cache::{Answer, HttpCache};
-use crate::flight::{Live, Outcome, Ticket};
+use crate::cache_control::CacheControl;
+use crate::flight::{Lead, Live, Outcome, Ticket};
 use crate::growing::{BodyStream, Growing};
 use crate::memory::Hot;
 use crate::message::{CacheMode, Headers, RequestHead, ResponseHead};
@@ -129,6 +130,10 @@ impl Exchange {
             return network(head, body);
         }
         match std::mem::replace(&mut self.purpose, Purpose::Store) {
+            Purpose::Pass if self.is_answer_to_get(&head) => {
+                self.request.method = "GET".to_owned();
+                self.ticket = self.cache.inner.flights.join(&self.key, Lead::Never);
+            }
             Purpose::Pass => return network(head, body),
             Purpose::Store => {}
             Purpose::Validate(hot) if head.status == 304 => {
@@ -195,6 +200,22 @@ impl Exchange {
         }
         write::start(self.cache, self.request, live, base, start, self.ticket);
         network(head, reader)
+    }
+
+    /// Whether the answer to a POST or PATCH is also what a GET would get, and says for how long.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9110#section-9.3.3>
+    fn is_answer_to_get(&self, head: &ResponseHead) -> bool {
+        let control = CacheControl::of(&head.headers);
+        let location = head.headers.all("Content-Location").next();
+        let location = location.and_then(|location| str::from_utf8(location).ok());
+        matches!(self.request.method.as_str(), "POST" | "PATCH")
+            && self.request.mode != CacheMode::NoStore
+            && head.status == 200
+            && (control.has("max-age") || head.headers.contains("Expires"))
+            && location
+                .and_then(|location| self.request.url.join(location.trim()).ok())
+                .is_some_and(|url| Key::new(&self.request.partition, &url) == self.key)
     }
 
     /// <https://www.rfc-editor.org/rfc/rfc9111#section-4.3.4>

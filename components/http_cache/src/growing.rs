@@ -144,6 +144,11 @@ impl Growing {
         Some(chunks.boxed())
     }
 
+    /// How long it was to be.
+    pub(crate) fn expected(&self) -> Option<u64> {
+        self.expected
+    }
+
     /// Whether it can still be read along.
     pub(crate) fn is_open(&self) -> bool {
         let state = self.lock();

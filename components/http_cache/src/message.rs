@@ -119,6 +119,8 @@ pub struct RequestHead {
     pub headers: Headers,
     /// How the cache is to be used.
     pub mode: CacheMode,
+    /// Whether credentials go along. Responses to requests with and without are kept apart, also where they look the same.
+    pub credentials: bool,
     /// It is a part of a reload that a user asked for: what is fresh and `immutable` need not be validated then.
     pub is_reload: bool,
 }
@@ -132,6 +134,7 @@ impl RequestHead {
             url,
             headers: Headers::new(),
             mode: CacheMode::Default,
+            credentials: false,
             is_reload: false,
         }
     }

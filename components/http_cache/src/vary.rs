@@ -7,9 +7,13 @@ use crate::message::Headers;
 /// The headers that selected a response: their names in lower case, and what the request had.
 pub(crate) type Selecting = Vec<(String, Option<Bytes>)>;
 
+/// A header that no message has: every response depends on it, whatever its `Vary` says.
+pub(crate) const CREDENTIALS: &str = ":credentials";
+
 /// What of a request a response depends on.
 pub(crate) fn selecting(request: &Headers, response: &Headers) -> Selecting {
     let mut names: Vec<String> = response.list("Vary").map(str::to_ascii_lowercase).collect();
+    names.push(CREDENTIALS.to_owned());
     names.sort_unstable();
     names.dedup();
     names

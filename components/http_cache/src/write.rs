@@ -179,6 +179,17 @@ impl Writer {
             }
             Base::Parts { length } => {
                 stored.length = length;
+                // NOTE: a server that says more than it sends, to the end, is taken by what it sends, where nothing else is to
+                // be combined with it.
+                let promised = self.live.growing.expected().and_then(|expected| start.checked_add(expected));
+                let sent = start.saturating_add(received);
+                if is_whole
+                    && length.is_some_and(|length| promised == Some(length) && sent < length)
+                    && strong_etag(&stored.head.headers).is_none()
+                {
+                    stored.length = Some(sent);
+                    stored.head.headers.set("Content-Length", sent.to_string());
+                }
                 let fits = length.is_none_or(|length| start.saturating_add(received) <= length);
                 if !fits || received == 0 {
                     return self.discard().await;

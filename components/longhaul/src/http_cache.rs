@@ -80,6 +80,7 @@ fn request_head(request: HttpCacheRequest) -> cache::RequestHead {
             CacheMode::ForceCache => cache::CacheMode::ForceCache,
             CacheMode::OnlyIfCached => cache::CacheMode::OnlyIfCached,
         },
+        credentials: request.include_credentials,
         is_reload: request.reload_navigation,
         url: request.url,
     }

@@ -44,6 +44,7 @@ pub(super) async fn http_cache_fetch(
             url: http_request.current_url().clone(),
             header_list: http_request.header_list.clone(),
             cache_mode: http_request.cache_mode,
+            include_credentials: include_credentials == IncludeCredentials::Yes,
             reload_navigation: http_request.reload_navigation,
         })),
         _ => None,

@@ -31,6 +31,8 @@ pub struct HttpCacheRequest {
     pub header_list: HeaderList,
     /// The cache mode.
     pub cache_mode: CacheMode,
+    /// Whether credentials go along.
+    pub include_credentials: bool,
     /// It is made because a user reloads a page.
     pub reload_navigation: bool,
 }

@@ -45,3 +45,14 @@ async fn an_asterisk_matches_nothing() {
         assert!(!rig.hits(get(URL)).await, "{vary}");
     }
 }
+
+#[tokio::test]
+async fn with_credentials_and_without_are_kept_apart() {
+    let rig = Rig::new();
+    let mut request = get(URL);
+    request.credentials = true;
+    rig.ask(request.clone(), |_| reply(200, &[("Cache-Control", "max-age=60")], "mine")).await;
+    assert!(!rig.hits(get(URL)).await);
+    rig.store(&[("Cache-Control", "max-age=60")], "anybody's").await;
+    assert_eq!(rig.ask(request, |_| reply(500, &[], "")).await.text(), "mine");
+}

@@ -65,3 +65,19 @@ async fn what_is_on_its_way_is_not_stored_afterwards() {
     rig.cache.settled().await;
     assert!(!rig.hits(get(URL)).await);
 }
+
+#[tokio::test]
+async fn the_answer_to_a_post_that_says_it_is_what_is_there_is_stored() {
+    for (name, location, control, is_stored) in [
+        ("POST", "", "max-age=60", true),
+        ("PATCH", "/x", "max-age=60", true),
+        ("PUT", "/x", "max-age=60", false),
+        ("POST", "/y", "max-age=60", false),
+        ("POST", "/x", "public", false),
+    ] {
+        let rig = Rig::new();
+        let headers = [("Content-Location", location), ("Cache-Control", control)];
+        rig.ask(method(get(URL), name), |_| reply(200, &headers, "new")).await;
+        assert_eq!(rig.hits(get(URL)).await, is_stored, "{name} {location} {control}");
+    }
+}
