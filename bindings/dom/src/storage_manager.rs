@@ -19,11 +19,16 @@ impl StorageManagerMethods for StorageManager {
     /// <https://storage.spec.whatwg.org/#dom-storagemanager-estimate>
     fn estimate(self: &Arc<Self>, realm: &dyn Realm) -> Result<PromiseOf<StorageEstimate>, Exception> {
         let scope = crate::global_scope(realm)?;
-        let quota = scope.user_agent().profile().quota();
-        let storage_key = &scope.settings().storage_key;
-        Ok(PromiseOf::resolved(StorageEstimate {
-            usage: Some(quota.usage(storage_key)),
-            quota: Some(quota.limit(storage_key)),
+        let user_agent = scope.user_agent().clone();
+        let storage_key = scope.settings().storage_key.clone();
+        Ok(PromiseOf::new(async move {
+            // NOTE: where the caches cannot be read, nothing can be learned from them either.
+            let padding = user_agent.caches(&storage_key).padding().await.unwrap_or(0);
+            let quota = user_agent.profile().quota();
+            Ok(StorageEstimate {
+                usage: Some(quota.usage(&storage_key).saturating_add(padding)),
+                quota: Some(quota.limit(&storage_key)),
+            })
         }))
     }
 }

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::cache::{Cache, CacheState};
 use crate::cache_error::CacheError;
+use crate::cache_padding::PaddingSecret;
 
 pub(crate) static CACHES: TableDefinition = TableDefinition {
     name: "caches",
@@ -47,6 +48,7 @@ pub(crate) struct CacheStore {
     pub(crate) profile: Profile,
     pub(crate) runtime: Handle,
     last_cache_id: AtomicI64,
+    padding: PaddingSecret,
     by_storage_key: Mutex<HashMap<String, Arc<NameToCacheMap>>>,
 }
 
@@ -105,7 +107,9 @@ impl Caches {
         if !orphans.is_empty() {
             profile.commit(orphans).await?;
         }
+        let padding = PaddingSecret::of(&profile).await?;
         let store = CacheStore {
+            padding,
             profile,
             runtime: Handle::current(),
             last_cache_id: AtomicI64::new(last_cache_id),
@@ -123,6 +127,21 @@ impl Caches {
 }
 
 impl CacheStorage {
+    /// What the opaque responses of all caches count for beyond their bytes, where usage is told to pages.
+    pub async fn padding(&self) -> Result<u64, CacheError> {
+        let mut caches = self.map.caches.lock().await;
+        let mut sum = 0_u64;
+        for (_, state) in self.loaded(&mut caches).await?.iter() {
+            let mut entries = state.entries.lock().await;
+            for entry in state.loaded(&mut entries).await?.iter() {
+                let padding =
+                    self.store.padding.padding(&self.storage_key, entry.request.url(), &entry.response);
+                sum = sum.saturating_add(padding);
+            }
+        }
+        Ok(sum)
+    }
+
     /// Opens a cache, making it if there is none of that name.
     ///
     /// <https://w3c.github.io/ServiceWorker/#cache-storage-open>

@@ -12,6 +12,7 @@ mod agent_host;
 mod batch_cache_operations;
 mod cache;
 mod cache_error;
+mod cache_padding;
 mod cache_storage;
 mod clients;
 mod exception_kind;
@@ -68,4 +69,5 @@ pub static TABLES: &[&TableDefinition] = &[
     &persistence::SCRIPTS,
     &cache_storage::CACHES,
     &cache_storage::ENTRIES,
+    &cache_padding::PADDING,
 ];

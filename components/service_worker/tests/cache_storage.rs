@@ -556,3 +556,34 @@ async fn a_delete_that_nobody_waits_for_any_more_is_done_or_is_not() {
         assert_eq!(stored.has("c").await.unwrap(), storage.has("c").await.unwrap(), "after {polls} polls");
     }
 }
+
+#[tokio::test]
+async fn opaque_responses_count_for_more_than_their_bytes() {
+    let folder = TempDir::new().unwrap();
+    let location = || Location::Directory(folder.path().join("profile"));
+    let opaque = |body: &str| {
+        let mut response = response(body);
+        response.url_list.push("https://b.example/".parse().unwrap());
+        response.filtered(ResponseType::Opaque)
+    };
+    let padding = {
+        let fixture = Fixture::at(location()).await;
+        let cache = fixture.cache().await;
+        cache.put(&request("/seen"), response("abc")).await.unwrap();
+        assert_eq!(fixture.storage().padding().await.unwrap(), 0);
+        cache.put(&request("/opaque"), opaque("abc")).await.unwrap();
+        let padding = fixture.storage().padding().await.unwrap();
+        assert!(padding > 0);
+        // Another body, or the same again, tells nothing.
+        cache.put(&request("/opaque"), opaque("abcdef")).await.unwrap();
+        assert_eq!(fixture.storage().padding().await.unwrap(), padding);
+        cache.put(&request("/other"), opaque("abc")).await.unwrap();
+        assert_ne!(fixture.storage().padding().await.unwrap(), 2 * padding);
+        fixture.profile.close();
+        padding
+    };
+    let fixture = Fixture::at(location()).await;
+    fixture.cache().await.delete(&request("/other"), &CacheQueryOptions::default()).await.unwrap();
+    assert_eq!(fixture.storage().padding().await.unwrap(), padding, "in another session it is the same");
+    assert_eq!(fixture.caches.storage("https://c.example").padding().await.unwrap(), 0);
+}
