@@ -127,8 +127,12 @@ impl AbortedWith {
         }
     }
 
+    fn reason(&self) -> Option<Held> {
+        self.with(|ended| ended.reason.clone())
+    }
+
     fn exception(&self) -> Exception {
-        match self.with(|ended| ended.reason.clone()) {
+        match self.reason() {
             Some(reason) => Exception::Held(reason),
             None => Exception::dom("AbortError", "the operation was aborted"),
         }
@@ -327,6 +331,16 @@ pub(super) trait HasBody: PlatformObject + Sized {
         Ok(Some(TakenBody { body, failure, drained: Some(number) }))
     }
 
+    /// Another body stands in for this one, which counts as read.
+    fn disturb(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
+        if self.is_in_script() {
+            let object = Value::Object(Arc::clone(self) as ObjectRef);
+            return realm.core("disturbBody", vec![object]).map(drop);
+        }
+        self.with_body(|body, state| state.disturbed |= body.take().is_some());
+        Ok(())
+    }
+
     /// OPTIMIZATION: the native stream behind a stream of script that nobody has touched.
     fn take_source(self: &Arc<Self>, realm: &dyn Realm) -> Result<Option<fetch::BodyStream>, Exception> {
         let object = Value::Object(Arc::clone(self) as ObjectRef);
@@ -338,7 +352,19 @@ pub(super) trait HasBody: PlatformObject + Sized {
     }
 
     /// <https://fetch.spec.whatwg.org/#concept-body-consume-body>
-    fn consume<T>(self: &Arc<Self>, realm: &dyn Realm, package: Package) -> Result<PromiseOf<T>, Exception> {
+    fn consume<T: Send + 'static>(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        package: Package,
+    ) -> Result<PromiseOf<T>, Exception> {
+        // NOTE: the body of an aborted fetch is errored, however often one asks.
+        let aborted_with = self.aborted_with();
+        if !self.is_in_script()
+            && self.has_body()
+            && let Some(reason) = aborted_with.reason()
+        {
+            return Ok(PromiseOf::rejected(Exception::Held(reason)));
+        }
         let mime_type = MimeType::extract(&self.header_list());
         let native_body = if self.is_in_script() {
             match self.take_source(realm)? {
@@ -353,7 +379,6 @@ pub(super) trait HasBody: PlatformObject + Sized {
         } else {
             self.take_body(realm)?.map(|taken| taken.body)
         };
-        let aborted_with = self.aborted_with();
         let kept = self.kept();
         promise_in_realm(realm, async move {
             let bytes = match native_body {

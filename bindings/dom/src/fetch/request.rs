@@ -219,6 +219,10 @@ impl Request {
                 }
                 self.check_stream_body()?;
             }
+            // DEVIATION: the input's body counts as read, though it is not used, as the tests have it.
+            if let Some(input) = input {
+                input.disturb(realm)?;
+            }
             return self.set_body(realm, body);
         }
         // 38. NOTE: `duplex` is asked for a new body only.

@@ -109,6 +109,10 @@ core.export("spentBodyStream", (object) => {
   return slots.bodyStream.object;
 });
 
+core.export("disturbBody", (object) => {
+  native.slots(object).bodyStream.disturbed = true;
+});
+
 const isUnusable = (stream) => stream.disturbed || streams.isReadableStreamLocked(stream);
 const unusable = () => new TypeError("the body is disturbed or locked");
 
