@@ -47,6 +47,8 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
     ("keepForMessages", message_port::keep_for_messages),
     ("newMessageChannel", message_port::new_message_channel),
     ("receivePort", message_port::receive_port),
+    ("closePort", message_port::close_port),
+    ("postToPort", message_port::post_to_port),
     ("startPort", message_port::start_port),
     ("startTimeout", start_timeout),
     ("startTimer", start_timer),

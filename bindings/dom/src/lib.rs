@@ -206,6 +206,7 @@ pub fn core() -> SelfHostedCore {
                 include_str!("core/streams/generic_transform_streams.js"),
             ),
             ("streams/body.js", include_str!("core/streams/body.js")),
+            ("streams/transfer.js", include_str!("core/streams/transfer.js")),
         ],
         hooks: hooks::HOOKS,
     }

@@ -9,7 +9,7 @@ use support::suite::run_in_window;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_of_every_kind_and_hostile_scripts() {
-    run_in_window(include_str!("scripts/streams.js"), "streams.js", HashMap::new(), 10).await;
+    run_in_window(include_str!("scripts/streams.js"), "streams.js", HashMap::new(), 11).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

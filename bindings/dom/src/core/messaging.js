@@ -53,6 +53,12 @@ internal.openMessage = (handle) => {
 // The end of every way that a message takes: `message` with what it holds, or `messageerror`.
 internal.receiveMessage = (target, handle, origin, source) => {
   const message = internal.openMessage(handle);
+  // A port of the core's own has no events.
+  const { messageHandler } = native.slots(target);
+  if (messageHandler !== undefined) {
+    messageHandler(message);
+    return;
+  }
   if (message === undefined) {
     internal.fireEvent(target, "messageerror", "MessageEvent", { __proto__: null, origin, source });
     return;

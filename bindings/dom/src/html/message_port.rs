@@ -231,6 +231,19 @@ pub(crate) fn is_port_detached(_: &dyn Realm, args: Vec<Value>) -> Result<Value,
     Ok(Value::Boolean(port(args)?.is_detached()))
 }
 
+/// `postToPort(port, message)`
+pub(crate) fn post_to_port(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let [target, message] = arguments(args)?;
+    port(vec![target])?.post(realm, message, Vec::new())?;
+    Ok(Value::Undefined)
+}
+
+/// `closePort(port)`
+pub(crate) fn close_port(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    drop(port(args)?.take_end());
+    Ok(Value::Undefined)
+}
+
 /// `startPort(port)`
 pub(crate) fn start_port(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
     port(args)?.start_port(realm)?;

@@ -345,4 +345,29 @@ test("hostile: detached buffers", async () => {
   await rejects(over, read);
 });
 
+test("transfer through structuredClone and ports", async () => {
+  const stream = streamOf("a", { b: 1 });
+  const clone = structuredClone(stream, { transfer: [stream] });
+  equal(stream.locked, true);
+  deepEqual(await readAll(clone), ["a", { b: 1 }]);
+  throws("DataCloneError", () => structuredClone(stream, { transfer: [stream] }));
+  throws("DataCloneError", () => structuredClone(new ReadableStream()));
+  const { port1, port2 } = new MessageChannel();
+  const got = new Promise((resolve) => { port2.onmessage = ({ data }) => resolve(data); });
+  const upper = new TransformStream({ transform: (chunk, c) => c.enqueue(chunk.toUpperCase()) });
+  port1.postMessage(upper, [upper]);
+  deepEqual(await readAll(streamOf("x", "y").pipeThrough(await got)), ["X", "Y"]);
+  const reason = { why: 1 };
+  let canceled;
+  const endless = new ReadableStream({ pull: (c) => c.enqueue(1), cancel: (why) => { canceled = why; } });
+  const far = structuredClone(endless, { transfer: [endless] }).getReader();
+  equal((await far.read()).value, 1);
+  await far.cancel(reason);
+  while (canceled === undefined) await new Promise((resolve) => setTimeout(resolve));
+  deepEqual(canceled, reason);
+  const failing = new ReadableStream({ pull: (c) => c.enqueue(() => {}) });
+  await rejects("DataCloneError", readAll(structuredClone(failing, { transfer: [failing] })));
+  port1.close();
+});
+
 run();
