@@ -1,7 +1,7 @@
 //! All background fetches of a profile: `BackgroundFetchManager`, and the user's list of them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures::stream::BoxStream;
 use longhaul_fetch::Request;
@@ -19,6 +19,25 @@ pub struct BackgroundFetches {
     driver: Arc<Driver>,
 }
 
+/// [`BackgroundFetches`] that are not kept alive by it.
+#[derive(Clone)]
+pub struct WeakBackgroundFetches {
+    driver: Weak<Driver>,
+}
+
+impl WeakBackgroundFetches {
+    /// The background fetches, if they are still there.
+    pub fn upgrade(&self) -> Option<BackgroundFetches> {
+        Some(BackgroundFetches { driver: self.driver.upgrade()? })
+    }
+}
+
+impl std::fmt::Debug for WeakBackgroundFetches {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WeakBackgroundFetches")
+    }
+}
+
 /// One line of the user's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
@@ -31,6 +50,11 @@ pub struct Summary {
 }
 
 impl BackgroundFetches {
+    /// The same, without keeping them alive.
+    pub fn downgrade(&self) -> WeakBackgroundFetches {
+        WeakBackgroundFetches { driver: Arc::downgrade(&self.driver) }
+    }
+
     /// Restores what the profile has: active ones go on, owed events are delivered.
     pub async fn open(dependencies: Dependencies) -> Result<Self, OpenError> {
         let driver = crate::open::open(dependencies).await?;

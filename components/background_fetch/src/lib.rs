@@ -26,7 +26,7 @@ mod response_validation;
 pub mod scheduler;
 mod upload;
 
-pub use self::background_fetches::{BackgroundFetches, Summary};
+pub use self::background_fetches::{BackgroundFetches, Summary, WeakBackgroundFetches};
 pub use self::dependencies::{
     BadStatusBody, Config, Dependencies, DispatchOutcome, Display, DisplayEvent, Event, EventKind, NoDisplay,
     PermissionPolicy, PermissionState, RecordFetcher, ServiceWorkerHost,

@@ -299,8 +299,10 @@ impl Builder {
         })
         .await?;
         {
-            let background_fetch = background_fetch.clone();
+            // Weakly, as background fetches hold the service workers that their events go to.
+            let background_fetch = background_fetch.downgrade();
             service_workers.on_unregister(move |storage_key, scope| {
+                let Some(background_fetch) = background_fetch.upgrade() else { return };
                 background_fetch.unregistered(&longhaul_background_fetch::RegistrationKey {
                     storage_key: storage_key.to_owned(),
                     scope: scope.to_owned(),
