@@ -1,5 +1,6 @@
 //! Reading stored bytes: nothing is given out that is not what was stored.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,6 +21,9 @@ const READ_AT_ONCE: u64 = 1 << 20;
 
 /// And up to this size, once a session.
 const VERIFIED_FIRST: u64 = 64 << 20;
+
+/// So many blocks of a longer one are read at a time.
+const READ_AHEAD: usize = 8;
 
 /// The name of a file.
 pub(crate) fn file_name(file: u128) -> String {
@@ -118,28 +122,49 @@ pub(crate) async fn open(
         Opened::Bytes(bytes) => stream::once(future::ready(Ok(bytes))).boxed(),
         Opened::Pieces(pieces) => {
             let disk = Arc::clone(disk);
-            let pieces = pieces.into_iter().collect::<std::collections::VecDeque<_>>();
-            stream::unfold(Some(pieces), move |pieces| {
+            let state = Reading { pieces: pieces.into(), ready: VecDeque::new() };
+            stream::unfold(Some(state), move |state| {
                 let disk = Arc::clone(&disk);
                 async move {
-                    let mut pieces = pieces?;
-                    let read = move || loop {
-                        let Some(piece) = pieces.front_mut() else { return Ok(None) };
-                        match piece.next()? {
-                            Some(chunk) => return Ok(Some((chunk, pieces))),
-                            None => pieces.pop_front(),
+                    let mut state = state?;
+                    if state.ready.is_empty() {
+                        let reading = move || state.read_ahead().map(|()| state);
+                        state = match run_on(&disk, reading).await {
+                            Ok(state) => state,
+                            Err(error) => return Some((Err(error), None)),
                         };
-                    };
-                    match run_on(&disk, read).await {
-                        Ok(Some((chunk, pieces))) => Some((Ok(chunk), Some(pieces))),
-                        Ok(None) => None,
-                        Err(error) => Some((Err(error), None)),
                     }
+                    let chunk = state.ready.pop_front()?;
+                    Some((Ok(chunk), Some(state)))
                 }
             })
             .boxed()
         }
     })
+}
+
+/// A long body while it is read.
+struct Reading {
+    pieces: VecDeque<Piece>,
+    ready: VecDeque<Bytes>,
+}
+
+impl Reading {
+    /// Reads some blocks at once: going to a thread that may wait costs more than reading one.
+    fn read_ahead(&mut self) -> Result<(), BodyError> {
+        while self.ready.len() < READ_AHEAD
+            && let Some(piece) = self.pieces.front_mut()
+        {
+            match piece.next() {
+                Ok(Some(chunk)) => self.ready.push_back(chunk),
+                Ok(None) => drop(self.pieces.pop_front()),
+                Err(error) if self.ready.is_empty() => return Err(error),
+                // What was read before comes first; the error is met again.
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
 }
 
 enum Opened {
