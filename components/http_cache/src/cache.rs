@@ -70,6 +70,8 @@ pub(crate) struct Inner {
     /// Entries whose last use the rows do not know of yet.
     touches: Mutex<HashMap<i64, (Key, i64)>>,
     last_tick: AtomicI64,
+    /// Whether the next two are known yet. They change while the rows are held.
+    counted: AtomicBool,
     /// What all entries take.
     bytes: AtomicU64,
     count: AtomicU64,
@@ -164,11 +166,7 @@ impl HttpCache {
             config.capacity = config.capacity_in_memory;
         }
         let store = profile.disposable("http_cache", TABLES)?;
-        let (count, bytes, varies) = store.with_rows(|rows| {
-            let rows = Rows(rows);
-            let (count, bytes) = rows.totals()?;
-            Ok((count, bytes, rows.varies_by_search()?))
-        })?;
+        let varies = store.with_rows(|rows| Rows(rows).varies_by_search())?;
         let memory = Mutex::new(Memory::new(config.memory));
         let cache = HttpCache {
             inner: Arc::new(Inner {
@@ -179,14 +177,15 @@ impl HttpCache {
                 flights: Flights::default(),
                 touches: Mutex::default(),
                 last_tick: AtomicI64::new(0),
-                bytes: AtomicU64::new(bytes),
-                count: AtomicU64::new(count),
+                counted: AtomicBool::new(false),
+                bytes: AtomicU64::new(0),
+                count: AtomicU64::new(0),
                 varies_by_search: AtomicBool::new(varies),
                 names: Names::new(),
                 writing: tokio::sync::watch::Sender::new(0),
             }),
         };
-        cache.remove_orphans();
+        cache.look_around()?;
         Ok(cache)
     }
 
@@ -340,7 +339,7 @@ impl HttpCache {
         if let Some(entries) = self.memory().get(key) {
             return entries;
         }
-        if self.inner.count.load(Ordering::Relaxed) == 0 {
+        if self.is_counted() && self.inner.count.load(Ordering::Relaxed) == 0 {
             return Vec::new();
         }
         let (this, key) = (self.clone(), key.clone());
@@ -511,7 +510,20 @@ impl HttpCache {
         let _ = self.inner.writing.subscribe().wait_for(|writing| *writing == 0).await;
     }
 
-    /// How many bytes the entries take.
+    fn is_counted(&self) -> bool {
+        self.inner.counted.load(Ordering::Acquire)
+    }
+
+    /// Counts what is there. To be called while the rows are held.
+    fn count(&self, rows: &Rows<'_>) -> Result<(), StorageError> {
+        let (count, bytes) = rows.totals()?;
+        self.inner.count.store(count, Ordering::Relaxed);
+        self.inner.bytes.store(bytes, Ordering::Relaxed);
+        self.inner.counted.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// How many bytes the entries take; nothing, for the moment until they are counted.
     pub fn usage(&self) -> u64 {
         self.inner.bytes.load(Ordering::Relaxed)
     }
@@ -629,15 +641,18 @@ impl HttpCache {
     /// Takes note of entries that are gone and others that came. To be called while the rows are held.
     pub(crate) fn forget(&self, gone: &[Entry], come: &[Entry]) {
         let inner = &self.inner;
-        for entry in gone {
-            inner.bytes.fetch_sub(entry.stored.cost(), Ordering::Relaxed);
-            inner.count.fetch_sub(1, Ordering::Relaxed);
+        let varies = |entry: &Entry| SearchVariance::of(&entry.stored.head.headers).is_some();
+        if come.iter().any(varies) {
+            inner.varies_by_search.store(true, Ordering::Relaxed);
         }
-        for entry in come {
-            inner.bytes.fetch_add(entry.stored.cost(), Ordering::Relaxed);
-            inner.count.fetch_add(1, Ordering::Relaxed);
-            if SearchVariance::of(&entry.stored.head.headers).is_some() {
-                inner.varies_by_search.store(true, Ordering::Relaxed);
+        if self.is_counted() {
+            for entry in gone {
+                inner.bytes.fetch_sub(entry.stored.cost(), Ordering::Relaxed);
+                inner.count.fetch_sub(1, Ordering::Relaxed);
+            }
+            for entry in come {
+                inner.bytes.fetch_add(entry.stored.cost(), Ordering::Relaxed);
+                inner.count.fetch_add(1, Ordering::Relaxed);
             }
         }
         let mut memory = self.memory();
@@ -649,6 +664,9 @@ impl HttpCache {
     /// Removes what was not used for longest, until the rest fits. Gives what is gone. To be called while the rows are held.
     pub(crate) fn evict(&self, rows: &Rows<'_>, but: i64) -> Result<Vec<Entry>, StorageError> {
         let mut all = Vec::new();
+        if !self.is_counted() {
+            self.count(rows)?;
+        }
         if self.usage() <= self.inner.config.capacity {
             return Ok(all);
         }
@@ -670,10 +688,8 @@ impl HttpCache {
         }
         if self.usage() > self.inner.config.capacity {
             // What is counted is not what can be found: damaged rows.
-            let (count, bytes) = rows.totals()?;
-            self.inner.count.store(count, Ordering::Relaxed);
-            self.inner.bytes.store(bytes, Ordering::Relaxed);
-            if bytes > self.inner.config.capacity && count > 1 {
+            self.count(rows)?;
+            if self.usage() > self.inner.config.capacity && self.inner.count.load(Ordering::Relaxed) > 1 {
                 rows.clear()?;
                 self.memory().clear();
                 self.inner.count.store(0, Ordering::Relaxed);
@@ -699,42 +715,55 @@ impl HttpCache {
         let _ = body::run_on(self.inner.store.disk(), removing).await;
     }
 
-    /// Removes the files of earlier sessions that no row speaks of, on a thread of its own.
-    fn remove_orphans(&self) {
+    /// Counts what is there, and removes the files of earlier sessions that no row speaks of: on a thread of its own, and
+    /// little by little, so that nobody waits for it.
+    fn look_around(&self) -> Result<(), StorageError> {
+        /// So many files are looked up while the rows are held.
+        const AT_ONCE: usize = 64;
         if !self.inner.store.disk().blocks() {
-            return;
+            return self.inner.store.with_rows(|rows| self.count(&Rows(rows)));
         }
-        let store = self.inner.store.clone();
         let session = format!("{:016x}", self.inner.names.session);
         let weak = Arc::downgrade(&self.inner);
         let looking = move || {
-            let Ok(names) = store.disk().list() else { return };
-            if names.is_empty() {
-                return;
-            }
-            let Ok(used) = store.with_rows(|rows| {
-                Ok(Rows(rows)
-                    .all()?
-                    .iter()
-                    .flat_map(|entry| entry.stored.parts.iter().map(|part| part.file))
-                    .collect::<std::collections::HashSet<u128>>())
-            }) else {
-                return;
-            };
-            for name in names {
-                let orphan = !name.starts_with(&session)
-                    && u128::from_str_radix(&name, 16).is_ok_and(|file| !used.contains(&file));
-                if weak.strong_count() == 0 {
+            let names = {
+                let Some(inner) = weak.upgrade() else { return };
+                let this = HttpCache { inner };
+                let counting = this
+                    .inner
+                    .store
+                    .with_rows(|rows| if this.is_counted() { Ok(()) } else { this.count(&Rows(rows)) });
+                if counting.is_err() {
                     return;
                 }
-                if orphan {
+                this.inner.store.disk().list().unwrap_or_default()
+            };
+            for some in names.chunks(AT_ONCE) {
+                let Some(inner) = weak.upgrade() else { return };
+                let earlier: Vec<u128> = some
+                    .iter()
+                    .filter(|name| !name.starts_with(&session))
+                    .filter_map(|name| u128::from_str_radix(name, 16).ok())
+                    .collect();
+                let orphans = inner.store.with_rows(|rows| {
+                    let rows = Rows(rows);
+                    let mut orphans = Vec::new();
+                    for file in earlier {
+                        if !rows.is_used(file)? {
+                            orphans.push(file);
+                        }
+                    }
+                    Ok(orphans)
+                });
+                for orphan in orphans.unwrap_or_default() {
                     // The next start tries again.
-                    let _ = store.disk().remove(&name);
+                    let _ = inner.store.disk().remove(&file_name(orphan));
                 }
             }
         };
-        // Without the thread they only take room.
+        // Without the thread they only take room, and are counted when something is stored.
         let _ = std::thread::Builder::new().name("longhaul-http-cache".to_owned()).spawn(looking);
+        Ok(())
     }
 }
 

@@ -45,7 +45,22 @@ static SEARCH_VARIANCE: TableDefinition = TableDefinition {
     key_columns: 4,
 };
 
-pub(crate) static TABLES: &[&TableDefinition] = &[&ENTRIES, &RECENCY, &SEARCH_VARIANCE];
+/// The files that entries have, by the two halves of their names: what is not in it is nobody's.
+static FILES: TableDefinition = TableDefinition {
+    name: "http_cache_files",
+    columns: &[
+        Column { name: "session", kind: ColumnKind::Integer },
+        Column { name: "number", kind: ColumnKind::Integer },
+    ],
+    key_columns: 2,
+};
+
+pub(crate) static TABLES: &[&TableDefinition] = &[&ENTRIES, &RECENCY, &SEARCH_VARIANCE, &FILES];
+
+fn halves(file: u128) -> [Value; 2] {
+    // The bits are what counts.
+    [((file >> 64) as u64 as i64).into(), (file as u64 as i64).into()]
+}
 
 /// A stored response and when it was last used.
 #[derive(Clone, Debug)]
@@ -117,7 +132,12 @@ impl Rows<'_> {
             values.push(stored.id.into());
             self.0.put(&SEARCH_VARIANCE, &values)?;
         }
-        Ok(())
+        stored.parts.iter().try_for_each(|part| self.0.put(&FILES, &halves(part.file)))
+    }
+
+    /// Whether some entry has that file.
+    pub(crate) fn is_used(&self, file: u128) -> Result<bool, StorageError> {
+        Ok(!self.0.rows(&FILES, &halves(file))?.is_empty())
     }
 
     pub(crate) fn remove(&self, entry: &Entry) -> Result<(), StorageError> {
@@ -125,6 +145,9 @@ impl Rows<'_> {
         let mut values = key_values(&entry.stored.key);
         values.push(entry.stored.id.into());
         self.0.delete_prefix(&SEARCH_VARIANCE, &values)?;
+        for part in &entry.stored.parts {
+            self.0.delete_prefix(&FILES, &halves(part.file))?;
+        }
         self.0.delete_prefix(&ENTRIES, &values)
     }
 
