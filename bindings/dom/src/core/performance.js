@@ -12,6 +12,12 @@ const MOST_ENTRIES = 100000;
 
 internal.timeline = timeline;
 
+// How many entries of each type found no room.
+const dropped = { __proto__: null, mark: 0, measure: 0, resource: 0 };
+internal.countDropped = (type) => {
+  dropped[type] += 1;
+};
+
 const isSupported = (type) => timeline[type] !== undefined;
 
 function setEntry(slots, name, type, startTime, duration) {
@@ -76,6 +82,7 @@ let taskQueued = false;
 internal.queuePerformanceEntry = (entry) => {
   const list = timeline[native.slots(entry).entryType];
   if (list.length < MOST_ENTRIES) internal.append(list, entry);
+  else dropped[native.slots(entry).entryType] += 1;
   internal.tellObserversOf(entry);
 };
 
@@ -103,8 +110,8 @@ function tellObservers() {
       slots.buffer = internal.newList();
       const list = native.create("PerformanceObserverEntryList");
       native.slots(list).entries = entries;
-      // 3.3.5. The first time, how many entries came too late for it. NOTE: none ever does: no timeline drops what it had.
-      const options = slots.needsDropped ? { droppedEntriesCount: 0 } : {};
+      // 3.3.5. The first time, how many entries found no room.
+      const options = slots.needsDropped ? { droppedEntriesCount: droppedFor(slots) } : {};
       slots.needsDropped = false;
       try {
         primordials.ReflectApply(slots.callback, observer, [list, observer, options]);
@@ -113,6 +120,14 @@ function tellObservers() {
       }
     }
   });
+}
+
+function droppedFor(slots) {
+  let count = 0;
+  for (let index = 0; index < supportedTypes.length; index += 1) {
+    if (slots.types[supportedTypes[index]] === true) count += dropped[supportedTypes[index]];
+  }
+  return count;
 }
 
 function removeObserver(observer) {

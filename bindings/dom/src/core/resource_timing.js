@@ -40,7 +40,7 @@ core.export("addResourceTiming", (name, startTime, timing) => {
     fullEventPending = true;
     native.queueTask("dom", bufferFull);
   }
-  if (waiting.length < size) internal.append(waiting, entry);
+  internal.append(waiting, entry);
 });
 
 // <https://w3c.github.io/resource-timing/#dfn-fire-a-buffer-full-event>
@@ -57,7 +57,10 @@ function bufferFull() {
     }
     waiting = rest;
     // 5. Nobody made room.
-    if (waiting.length >= before) waiting = internal.newList();
+    if (waiting.length >= before) {
+      for (let index = 0; index < waiting.length; index += 1) internal.countDropped("resource");
+      waiting = internal.newList();
+    }
   }
   fullEventPending = false;
 }

@@ -10,6 +10,7 @@ use longhaul::fetch::{
     CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, ParserMetadata, PolicyContainer,
     Request, RequestOrigin,
 };
+use longhaul::service_worker::ClientKind;
 use longhaul_dom::{
     ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, PortEnd, SharedWorkerGlobal, WorkerControl,
     WorkerError, WorkerEvents, WorkerHost, WorkerOptions, WorkerRequest, WorkerThread,
@@ -415,7 +416,21 @@ async fn run(
         Kind::Dedicated(_) => None,
     };
     // The worker is a client that service workers may control from here on.
-    agents.user_agent.service_workers().register_client(Arc::clone(&environment));
+    let service_workers = agents.user_agent.service_workers();
+    let client_kind = match &kind {
+        Kind::Dedicated(_) => ClientKind::DedicatedWorker,
+        Kind::Shared(_) => ClientKind::SharedWorker,
+    };
+    match url.scheme() {
+        // A script that no service worker was asked for: its owner's controls it.
+        "blob" => service_workers.register_inheriting_client(
+            Arc::clone(&environment),
+            client_kind,
+            None,
+            &request.owner.id,
+        ),
+        _ => service_workers.register_client_as(Arc::clone(&environment), client_kind, None),
+    };
     let ended = agent.watch_end();
     let (of_end, user_agent, tell) = (Arc::clone(events), agents.user_agent.clone(), agents.on_error.clone());
     let (client, place) = (environment, url.clone());
