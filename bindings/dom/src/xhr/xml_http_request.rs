@@ -22,6 +22,7 @@ use url::Url;
 use super::response_value;
 use super::upload::Upload;
 use crate::fetch::extract_bytes;
+use crate::resource_timing::ResourceTiming;
 
 /// The longest response that is kept.
 const LONGEST: usize = 1 << 30;
@@ -445,6 +446,10 @@ impl XMLHttpRequest {
             generation,
         };
         let mut options = FetchOptions { controller, ..FetchOptions::default() };
+        let timing = ResourceTiming::new(realm, request.url(), "xmlhttprequest");
+        if let Some(timing) = timing.clone() {
+            options.process_response_end_of_body = Some(Box::new(move |at_end| timing.end(at_end)));
+        }
         let on_chunk = in_realm.clone();
         options.process_request_body_chunk_length =
             Some(Box::new(move |length| on_chunk.run(move |request, realm| request.uploaded(realm, length))));
@@ -454,6 +459,9 @@ impl XMLHttpRequest {
         let fetching = crate::global_scope(realm)?.user_agent().fetch(request, options);
         let process = async move {
             let mut response = fetching.await;
+            if let Some(timing) = timing {
+                timing.head(&response);
+            }
             let body = response.body.take();
             let head = head_of(&response, body.is_some());
             let Some(head) = head else {
@@ -506,12 +514,19 @@ impl XMLHttpRequest {
     ) -> Result<(), Exception> {
         let scope = crate::global_scope(realm)?;
         let controller = FetchController::new();
-        let options = FetchOptions { controller: controller.clone(), ..FetchOptions::default() };
+        let mut options = FetchOptions { controller: controller.clone(), ..FetchOptions::default() };
+        let timing = ResourceTiming::new(realm, request.url(), "xmlhttprequest");
+        if let Some(timing) = timing.clone() {
+            options.process_response_end_of_body = Some(Box::new(move |at_end| timing.end(at_end)));
+        }
         let fetching = scope.user_agent().fetch(request, options);
         let (sender, receiver) = mpsc::channel();
         realm.agent().spawn(
             async move {
                 let mut response = fetching.await;
+                if let Some(timing) = timing {
+                    timing.head(&response);
+                }
                 let body = response.body.take();
                 let head = head_of(&response, body.is_some());
                 let bytes = match body {

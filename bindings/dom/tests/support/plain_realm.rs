@@ -7,7 +7,10 @@ use futures::future::BoxFuture;
 use longhaul::UserAgent;
 use longhaul::fetch::EnvironmentSettings;
 use longhaul::storage::Location;
-use longhaul_dom::{ConsoleSink, GlobalOptions, TimerHost, WindowGlobal};
+use longhaul_dom::{
+    ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, PortEnd, SharedWorkerGlobal, TimerHost, WindowGlobal,
+    WorkerOptions, WorkerThread,
+};
 use longhaul_idl::runtime::{AgentHandle, Exposure, ObjectRef, Realm, RealmId, TaskSource};
 use longhaul_quickjs::{Engine, RealmOptions, ScriptError};
 
@@ -79,5 +82,29 @@ pub(crate) fn realm(
 /// A global object of every kind of agent.
 #[allow(dead_code, reason = "not every test needs every kind")]
 pub(crate) fn globals(user_agent: &UserAgent) -> Vec<(Exposure, ObjectRef)> {
-    vec![(Exposure::Window, window(user_agent))]
+    let worker = || WorkerOptions {
+        url: "https://page.test/worker.js".parse().expect("a URL"),
+        name: "name".into(),
+        is_module: false,
+        thread: Arc::new(NoThread),
+    };
+    let (inside, _) = PortEnd::pair();
+    let dedicated = DedicatedWorkerGlobal::new(global_options(user_agent), worker(), inside);
+    let shared = SharedWorkerGlobal::new(global_options(user_agent), worker());
+    vec![
+        (Exposure::Window, window(user_agent)),
+        (Exposure::DedicatedWorker, dedicated),
+        (Exposure::SharedWorker, shared),
+    ]
+}
+
+/// A thread that waits for nothing.
+struct NoThread;
+
+impl WorkerThread for NoThread {
+    fn wait(&self, _: BoxFuture<'static, ()>) -> bool {
+        false
+    }
+
+    fn close(&self) {}
 }

@@ -472,10 +472,13 @@ impl AgentHandle for Shared {
         }
         self.begin();
         let mut end = self.end.subscribe();
+        let mut stopping = self.stopping.subscribe();
         let pending = self.pending.clone();
         self.runtime.spawn(async move {
             let _done = Pending(pending);
             tokio::select! {
+                // The thread may be waiting for it, which it shall not any longer.
+                _ = stopping.wait_for(|stopping| *stopping) => {}
                 // The agent's end cancels what it waits for.
                 _ = end.wait_for(Option::is_some) => {}
                 () = future => {}
