@@ -110,12 +110,15 @@ impl AbortedWith {
         run(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Why the fetch is about to be aborted. NOTE: before it is: what reads the body elsewhere asks for it.
+    pub(super) fn set_reason(&self, reason: Held) {
+        self.with(|ended| ended.reason = Some(reason));
+    }
+
     /// The fetch was aborted for this reason: both bodies end at once.
     pub(super) fn abort(&self, realm: &dyn Realm, reason: Held) {
-        let (source, drained) = self.with(|ended| {
-            ended.reason = Some(reason.clone());
-            (ended.source.take(), ended.drained.take())
-        });
+        self.set_reason(reason.clone());
+        let (source, drained) = self.with(|ended| (ended.source.take(), ended.drained.take()));
         if let Some(number) = drained {
             let args = vec![Value::Number(number as f64), Value::Held(reason.clone())];
             if let Err(exception) = realm.core("drainCanceled", args) {

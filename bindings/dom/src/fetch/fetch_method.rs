@@ -75,6 +75,7 @@ impl AbortObservers {
     pub(crate) fn aborted(&self, realm: &dyn Realm, number: u64, reason: Held) {
         let Some(call) = self.take(number) else { return };
         // 1.–3. The fetch ends.
+        call.aborted_with.set_reason(reason.clone());
         call.controller.abort(None);
         // 4. The promise rejects, unless it has its response; that one's body breaks off, and so does the request's.
         if let Some(resolver) = take(&call.pending) {
