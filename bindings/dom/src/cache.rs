@@ -216,9 +216,9 @@ impl CacheStorageMethods for CacheStorage {
     }
 
     fn open(self: &Arc<Self>, _: &dyn Realm, name: DomString) -> Result<PromiseOf<ObjectRef>, Exception> {
-        let storage = self.0.clone();
+        let opening = self.0.open(&name);
         Ok(PromiseOf::new(async move {
-            let cache = storage.open(&name).await.map_err(cache_exception)?;
+            let cache = opening.await.map_err(cache_exception)?;
             Ok(Arc::new(Cache(cache)) as ObjectRef)
         }))
     }

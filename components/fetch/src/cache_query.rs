@@ -1,7 +1,7 @@
 //! How a request is looked up among stored requests and responses.
 
 use crate::concepts::request::Request;
-use crate::concepts::response::Response;
+use crate::concepts::response::{Response, ResponseType};
 
 /// <https://w3c.github.io/ServiceWorker/#dictdef-cachequeryoptions>
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,8 @@ pub fn request_matches_cached_item(
     }
     // 6. Without a response to look at, or when `Vary` does not count, that is all.
     let Some(cached_response) = cached_response else { return true };
-    if options.ignore_vary {
+    // NOTE: an opaque response shows no headers, so it varies by none.
+    if options.ignore_vary || cached_response.r#type == ResponseType::Opaque {
         return true;
     }
     let Some(names) = cached_response.unfiltered().header_list.get_decode_and_split("Vary") else {

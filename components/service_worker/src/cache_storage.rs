@@ -145,20 +145,27 @@ impl CacheStorage {
     /// Opens a cache, making it if there is none of that name.
     ///
     /// <https://w3c.github.io/ServiceWorker/#cache-storage-open>
-    pub async fn open(&self, name: &str) -> Result<Cache, CacheError> {
+    /// Caches that are made have the order of the calls, whenever their futures run.
+    pub fn open(&self, name: &str) -> impl Future<Output = Result<Cache, CacheError>> + Send + 'static {
+        let id = self.store.last_cache_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let (storage, name) = (self.clone(), name.to_owned());
+        async move { storage.open_as(id, name).await }
+    }
+
+    async fn open_as(&self, id: i64, name: String) -> Result<Cache, CacheError> {
         let mut caches = self.map.caches.lock().await;
         let caches = self.loaded(&mut caches).await?;
         // 2.1. There is one.
-        if let Some((_, state)) = caches.iter().find(|(known, _)| known == name) {
+        if let Some((_, state)) = caches.iter().find(|(known, _)| *known == name) {
             return Ok(Cache::new(state.clone()));
         }
         // 2.2-2.3. There is one now.
-        let id = self.store.last_cache_id.fetch_add(1, Ordering::Relaxed) + 1;
         let mut transaction = Transaction::new();
-        transaction.put(&CACHES, vec![self.storage_key.as_str().into(), name.into(), id.into()]);
+        transaction.put(&CACHES, vec![self.storage_key.as_str().into(), name.as_str().into(), id.into()]);
         self.store.profile.commit(transaction).await?;
         let state = CacheState::new(self.store.clone(), id, self.storage_key.clone());
-        caches.push((name.to_owned(), state.clone()));
+        let place = caches.partition_point(|(_, known)| known.id < id);
+        caches.insert(place, (name, state.clone()));
         Ok(Cache::new(state))
     }
 
