@@ -33,6 +33,11 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
     ("collectBody", fetch::collect_body),
     ("consoleMessage", console_message),
     ("decodeText", streams::decode_text),
+    ("enableClientMessages", |realm, _| {
+        let scope = crate::global_scope(realm)?;
+        scope.container(realm).enable_messages(realm)?;
+        Ok(Value::Undefined)
+    }),
     ("encodeText", streams::encode_text),
     ("newCodec", streams::new_codec),
     ("newTextDecoder", streams::new_text_decoder),

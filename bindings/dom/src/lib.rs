@@ -138,6 +138,7 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         idl::extendable_event::binding(),
         idl::install_event::binding(),
         idl::fetch_event::binding(),
+        idl::extendable_message_event::binding(),
         idl::cache::binding(),
         idl::cache_storage::binding(),
         // Background Fetch
@@ -168,6 +169,7 @@ pub fn core() -> SelfHostedCore {
             ("resource_timing.js", include_str!("core/resource_timing.js")),
             ("extendable_event.js", include_str!("core/extendable_event.js")),
             ("fetch_event.js", include_str!("core/fetch_event.js")),
+            ("extendable_message_event.js", include_str!("core/extendable_message_event.js")),
             ("background_fetch_event.js", include_str!("core/background_fetch_event.js")),
             ("console.js", include_str!("core/console.js")),
             ("promise_records.js", include_str!("core/promise_records.js")),

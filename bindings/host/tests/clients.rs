@@ -89,3 +89,73 @@ fn a_click_lets_the_worker_open_a_window() {
         assert!(said.contains(&line), "{line}: {said:#?}");
     }
 }
+
+/// Messages go both ways, with ports, in order, and start a worker that is not running; a page that never asked for them gets them
+/// once its document is there.
+#[test]
+fn messages_go_both_ways() {
+    const TALKER: &str = r#"
+addEventListener("install", () => skipWaiting());
+addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+addEventListener("message", (event) => event.waitUntil((async () => {
+  const { source, data, origin, ports } = event;
+  const about = [event instanceof ExtendableMessageEvent, event.isTrusted, source instanceof WindowClient, origin === location.origin];
+  if (ports.length > 0) ports[0].postMessage("by port " + data.text);
+  else if (data.all) for (const client of await clients.matchAll()) client.postMessage("to all");
+  else source.postMessage({ echo: data, about: about.join() });
+})()));
+"#;
+    const TALKING: &str = r#"<!doctype html><title>t</title><script>
+(async () => {
+  const heard = [];
+  let wake;
+  navigator.serviceWorker.addEventListener("message", (event) => {
+    heard.push(event);
+    wake?.();
+  });
+  const next = async () => {
+    while (heard.length === 0) await new Promise((resolve) => wake = resolve);
+    return heard.shift();
+  };
+  await navigator.serviceWorker.register("sw.js");
+  const { active } = await navigator.serviceWorker.ready;
+  for (let n = 0; n < 3; n += 1) active.postMessage({ n, map: new Map([[1, { deep: true }]]) });
+  for (let n = 0; n < 3; n += 1) {
+    const { data, source, origin } = await next();
+    console.log(data.echo.n, data.echo.map.get(1).deep, data.about, source === active, origin === location.origin);
+  }
+  const { port1, port2 } = new MessageChannel();
+  active.postMessage({ text: "hi" }, [port2]);
+  console.log(await new Promise((resolve) => port1.onmessage = (event) => resolve(event.data)));
+  port1.close();
+  active.postMessage({ all: true });
+  if (!navigator.serviceWorker.controller) {
+    await new Promise((resolve) => navigator.serviceWorker.oncontrollerchange = resolve);
+    active.postMessage({ all: true });
+  }
+  console.log((await next()).data);
+  try { active.postMessage(() => {}); } catch (error) { console.log(error.name); }
+})();
+</script>"#;
+    let server =
+        Server::start(|request: &Request, connection: &mut Connection| match request.path.as_str() {
+            "/" => connection.respond("200 OK", &["Content-Type: text/html"], TALKING.as_bytes()),
+            "/sw.js" => connection.respond("200 OK", &["Content-Type: text/javascript"], TALKER.as_bytes()),
+            _ => connection.respond("404 Not Found", &[], b""),
+        });
+    let folder = tempfile::tempdir().unwrap();
+    let (status, events, stderr) = Run::start(&folder.path().join("profile"), &server.origin(), &[]).finish();
+    let said: Vec<&str> = events.iter().filter_map(|event| event["message"].as_str()).collect();
+    assert!(status.success(), "{stderr}{said:#?}");
+    assert_eq!(
+        said,
+        [
+            "0 true true,true,true,true true true",
+            "1 true true,true,true,true true true",
+            "2 true true,true,true,true true true",
+            "by port hi",
+            "to all",
+            "DataCloneError",
+        ]
+    );
+}

@@ -4,8 +4,8 @@
 interface ServiceWorker : EventTarget {
   readonly attribute USVString scriptURL;
   readonly attribute ServiceWorkerState state;
-  // FIXME: not yet: undefined postMessage(any message, sequence<object> transfer);
-  // FIXME: not yet: undefined postMessage(any message, optional StructuredSerializeOptions options = {});
+  undefined postMessage(any message, sequence<object> transfer);
+  undefined postMessage(any message, optional StructuredSerializeOptions options = {});
 
   attribute EventHandler onstatechange;
 };
@@ -61,11 +61,11 @@ interface ServiceWorkerContainer : EventTarget {
   [NewObject] Promise<(ServiceWorkerRegistration or undefined)> getRegistration(optional USVString clientURL = "");
   [NewObject] Promise<FrozenArray<ServiceWorkerRegistration>> getRegistrations();
 
-  // FIXME: not yet: undefined startMessages();
+  undefined startMessages();
 
   attribute EventHandler oncontrollerchange;
-  // FIXME: not yet: attribute EventHandler onmessage;
-  // FIXME: not yet: attribute EventHandler onmessageerror;
+  attribute EventHandler onmessage;
+  attribute EventHandler onmessageerror;
 };
 
 dictionary RegistrationOptions {
@@ -86,8 +86,8 @@ interface ServiceWorkerGlobalScope : WorkerGlobalScope {
   attribute EventHandler onactivate;
   attribute EventHandler onfetch;
 
-  // FIXME: not yet: attribute EventHandler onmessage;
-  // FIXME: not yet: attribute EventHandler onmessageerror;
+  attribute EventHandler onmessage;
+  attribute EventHandler onmessageerror;
 };
 
 [SecureContext, Exposed=(Window,Worker)]
@@ -109,8 +109,8 @@ interface Client {
   readonly attribute FrameType frameType;
   readonly attribute DOMString id;
   readonly attribute ClientType type;
-  // FIXME: not yet: undefined postMessage(any message, sequence<object> transfer);
-  // FIXME: not yet: undefined postMessage(any message, optional StructuredSerializeOptions options = {});
+  undefined postMessage(any message, sequence<object> transfer);
+  undefined postMessage(any message, optional StructuredSerializeOptions options = {});
 };
 
 [Exposed=ServiceWorker]
@@ -186,7 +186,23 @@ dictionary FetchEventInit : ExtendableEventInit {
   Promise<undefined> handled;
 };
 
-// FIXME: not yet: interface ExtendableMessageEvent : ExtendableEvent
+[Exposed=ServiceWorker, LonghaulSelfHosted]
+interface ExtendableMessageEvent : ExtendableEvent {
+  constructor(DOMString type, optional ExtendableMessageEventInit eventInitDict = {});
+  readonly attribute any data;
+  readonly attribute USVString origin;
+  readonly attribute DOMString lastEventId;
+  [SameObject] readonly attribute (Client or ServiceWorker or MessagePort)? source;
+  readonly attribute FrozenArray<MessagePort> ports;
+};
+
+dictionary ExtendableMessageEventInit : ExtendableEventInit {
+  any data = null;
+  USVString origin = "";
+  DOMString lastEventId = "";
+  (Client or ServiceWorker or MessagePort)? source = null;
+  sequence<MessagePort> ports = [];
+};
 
 partial interface mixin WindowOrWorkerGlobalScope {
   [SecureContext, SameObject] readonly attribute CacheStorage caches;

@@ -70,7 +70,7 @@ internal.eventInterface("InstallEvent", "ExtendableEvent", () => {}, { __proto__
 
 // Fires an extendable event at the global. The promise resolves when the event's lifetime is over, with the reason of the
 // first promise that was rejected, or `null`.
-core.export("fireExtendableEvent", (type, interfaceName, init) => {
+internal.fireExtendable = (type, interfaceName, init) => {
   const event = internal.createEvent(interfaceName, type, { __proto__: null, ...init });
   const slots = native.slots(event);
   return new Promise((resolve) => {
@@ -78,4 +78,5 @@ core.export("fireExtendableEvent", (type, interfaceName, init) => {
     internal.dispatch(event, native.global, native.global);
     endIfOver(slots);
   });
-});
+};
+core.export("fireExtendableEvent", internal.fireExtendable);

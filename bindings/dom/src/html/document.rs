@@ -74,7 +74,9 @@ fn document_of(realm: &dyn Realm) -> Result<Arc<Document>, Exception> {
 pub fn fire_dom_content_loaded(realm: &dyn Realm) -> Result<(), Exception> {
     let document = document_of(realm)?;
     document.update_readiness(realm, DocumentReadyState::Interactive)?;
-    fire(realm, &document, "DOMContentLoaded", Bubbles::Yes)
+    fire(realm, &document, "DOMContentLoaded", Bubbles::Yes)?;
+    // 6.4. What service workers have sent may come from here on, whether or not a script has asked for it.
+    crate::global_scope(realm)?.container(realm).enable_messages(realm)
 }
 
 /// Tells a page that it is loaded: its readiness is `complete`, then `load` and `pageshow`.

@@ -127,7 +127,7 @@ impl GlobalScope {
         if let Some(container) = self.container.get() {
             return Arc::clone(container);
         }
-        let container = Arc::clone(self.container.get_or_init(|| Arc::new(ServiceWorkerContainer)));
+        let container = Arc::clone(self.container.get_or_init(Arc::default));
         ServiceWorkerContainer::observe_controller(&container, self, realm);
         container
     }

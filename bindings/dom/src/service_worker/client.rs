@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use longhaul::service_worker::{self, ClientKind, ClientSnapshot};
-use longhaul_idl::runtime::{DomString, Exception, ObjectRef, PromiseOf, Realm, Value};
-use longhaul_idl::{ClientMethods, ClientType, DocumentVisibilityState, FrameType, WindowClientMethods};
+use longhaul_idl::runtime::{DomString, Exception, Held, ObjectRef, PromiseOf, Realm, Value};
+use longhaul_idl::{
+    ClientMethods, ClientType, DocumentVisibilityState, FrameType, StructuredSerializeOptions,
+    WindowClientMethods,
+};
 
 use super::clients::worker_global;
 
@@ -28,6 +31,24 @@ pub(super) fn client_object(snapshot: ClientSnapshot) -> ObjectRef {
 macro_rules! client_members {
     ($($object:ty),*) => {$(
         impl ClientMethods for $object {
+            fn post_message(
+                self: &Arc<Self>,
+                realm: &dyn Realm,
+                message: Value,
+                transfer: Vec<Held>,
+            ) -> Result<(), Exception> {
+                super::messages::post_to_client(realm, &self.0.id, message, transfer)
+            }
+
+            fn post_message_2(
+                self: &Arc<Self>,
+                realm: &dyn Realm,
+                message: Value,
+                options: StructuredSerializeOptions,
+            ) -> Result<(), Exception> {
+                self.post_message(realm, message, options.transfer)
+            }
+
             fn url(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
                 Ok(self.0.url.to_string())
             }

@@ -9,6 +9,7 @@ use longhaul::background_fetch;
 use longhaul::service_worker::{DispatchOutcome, FetchEvent, FunctionalEvent};
 use longhaul_idl::runtime::{Dictionary, Exception, ObjectRef, PromiseFuture, Realm, Value};
 
+use super::messages::WorkerMessage;
 use crate::html::ServiceWorkerGlobal;
 
 /// Dispatches an event at the realm's global object, a service worker's. What comes back resolves when the event's lifetime
@@ -44,6 +45,9 @@ fn fire(realm: &dyn Realm, event: &FunctionalEvent) -> Result<Fired, Exception> 
     if let Ok(fetch) = Arc::clone(&event.payload).downcast::<FetchEvent>() {
         let (over, kept) = super::fetch_event::fire_fetch_event(realm, &fetch)?;
         return Ok((over, Some(Box::new(kept))));
+    }
+    if let Ok(message) = Arc::clone(&event.payload).downcast::<WorkerMessage>() {
+        return Ok((message.fire(realm)?, None));
     }
     let mut init = Dictionary::new();
     let interface = match event.payload.downcast_ref::<background_fetch::Event>() {

@@ -4,6 +4,7 @@ mod client;
 mod clients;
 mod dispatch;
 mod fetch_event;
+mod messages;
 mod navigation_preload_manager;
 mod objects;
 mod service_worker_container;

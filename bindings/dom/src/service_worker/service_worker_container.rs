@@ -1,6 +1,7 @@
 //! <https://w3c.github.io/ServiceWorker/#serviceworkercontainer-interface>
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
 use longhaul::service_worker::{self, RegistrationHandle, UpdateViaCache, WorkerType};
@@ -17,7 +18,10 @@ use crate::html::GlobalScope;
 use crate::promise::listening_promise;
 
 /// <https://w3c.github.io/ServiceWorker/#serviceworkercontainer>
-pub(crate) struct ServiceWorkerContainer;
+#[derive(Default)]
+pub(crate) struct ServiceWorkerContainer {
+    messages_enabled: AtomicBool,
+}
 
 longhaul_idl::platform_object!(ServiceWorkerContainer => longhaul_idl::service_worker_container);
 
@@ -44,6 +48,36 @@ impl ServiceWorkerContainer {
             }
             drop(wrapper);
         });
+    }
+}
+
+impl ServiceWorkerContainer {
+    /// Lets the messages of service workers come, from the first on.
+    ///
+    /// <https://w3c.github.io/ServiceWorker/#dfn-client-message-queue>
+    pub(crate) fn enable_messages(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
+        let scope = crate::global_scope(realm)?;
+        if self.messages_enabled.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut messages = scope.user_agent().service_workers().observe_messages(&scope.settings().id);
+        let (agent, id) = (Arc::clone(realm.agent()), realm.id());
+        // NOTE: held by the task, so that listeners on it are heard for as long as the client is one.
+        let wrapper = realm.hold(Value::Object(Arc::clone(self) as ObjectRef))?;
+        let container = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(message) = messages.next().await {
+                let Some(container) = container.upgrade() else { break };
+                let receive = move |realm: &dyn Realm| {
+                    if let Err(exception) = super::messages::receive(realm, container, message) {
+                        realm.report_exception(exception);
+                    }
+                };
+                agent.queue_task(TaskSource::PostedMessage, id, Box::new(receive));
+            }
+            drop(wrapper);
+        });
+        Ok(())
     }
 }
 
@@ -123,6 +157,11 @@ impl ServiceWorkerContainerMethods for ServiceWorkerContainer {
                 .map_err(register_exception)?;
             Ok(registration_object(registered.registration, registered.events))
         })
+    }
+
+    /// <https://w3c.github.io/ServiceWorker/#navigator-service-worker-startMessages>
+    fn start_messages(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
+        self.enable_messages(realm)
     }
 
     /// <https://w3c.github.io/ServiceWorker/#navigator-service-worker-getRegistration>

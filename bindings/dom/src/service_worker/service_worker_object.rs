@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use longhaul::service_worker::{WorkerHandle, WorkerId, WorkerState};
-use longhaul_idl::runtime::{Exception, Realm};
-use longhaul_idl::{ServiceWorkerMethods, ServiceWorkerState};
+use longhaul_idl::runtime::{Exception, Held, Realm, Value};
+use longhaul_idl::{ServiceWorkerMethods, ServiceWorkerState, StructuredSerializeOptions};
 
 /// <https://w3c.github.io/ServiceWorker/#serviceworker>
 pub(crate) struct ServiceWorker {
@@ -34,6 +34,24 @@ impl ServiceWorker {
 }
 
 impl ServiceWorkerMethods for ServiceWorker {
+    fn post_message(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        message: Value,
+        transfer: Vec<Held>,
+    ) -> Result<(), Exception> {
+        super::messages::post_to_worker(realm, &self.handle, message, transfer)
+    }
+
+    fn post_message_2(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        message: Value,
+        options: StructuredSerializeOptions,
+    ) -> Result<(), Exception> {
+        self.post_message(realm, message, options.transfer)
+    }
+
     fn script_url(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
         Ok(self.handle.script_url().to_string())
     }
