@@ -10,6 +10,7 @@ use std::future;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -70,6 +71,8 @@ pub(crate) struct Growing {
     /// Those who wait for the network.
     waiting: Arc<Waiting>,
     changed: watch::Sender<()>,
+    /// Whether what is to be stored is stored.
+    settled: watch::Sender<bool>,
     /// How long it will be, if that is known.
     expected: Option<u64>,
     /// It is fetched to its end whoever leaves.
@@ -113,6 +116,7 @@ impl Growing {
             source: Mutex::new(Some(source)),
             waiting: Arc::default(),
             changed: watch::Sender::new(()),
+            settled: watch::Sender::new(false),
             expected,
             finish,
         })
@@ -142,6 +146,24 @@ impl Growing {
             }
         });
         Some(chunks.boxed())
+    }
+
+    /// It is stored, or never will be.
+    pub(crate) fn settle(&self) {
+        self.settled.send_replace(true);
+    }
+
+    /// Waits until it is stored, so that who has read a small response finds it. A disk that does not come to it soon, or has
+    /// much to write, is not waited for.
+    async fn wait_until_settled(&self) {
+        const LARGEST: u64 = 1 << 20;
+        const PATIENCE: Duration = Duration::from_millis(250);
+        if self.lock().received >= LARGEST {
+            return;
+        }
+        let mut settled = self.settled.subscribe();
+        // Whatever comes of it, the body has ended.
+        let _ = tokio::time::timeout(PATIENCE, settled.wait_for(|settled| *settled)).await;
     }
 
     /// How long it was to be.
@@ -414,7 +436,10 @@ impl Reader {
                     return Some(chunk);
                 }
                 At::Later => self.growing.fetch_beyond(self.position).await,
-                At::End => return None,
+                At::End => {
+                    self.growing.wait_until_settled().await;
+                    return None;
+                }
                 At::Failed(error) => return Some(Err(error)),
             }
         }

@@ -11,7 +11,7 @@ use crate::body::{Checksums, file_name, run_on};
 use crate::cache::{HttpCache, files};
 use crate::error::BodyError;
 use crate::flight::{Live, Ticket};
-use crate::growing::{End, Work};
+use crate::growing::{End, Growing, Work};
 use crate::memory::{Hot, SMALL};
 use crate::message::RequestHead;
 use crate::policy;
@@ -47,7 +47,7 @@ pub(crate) fn start(
     start: u64,
     ticket: Ticket,
 ) {
-    let writing = Writing::new(cache.inner.writing.clone());
+    let writing = Writing::new(cache.inner.writing.clone(), Arc::clone(&live.growing));
     tokio::spawn(async move {
         let mut writer = Writer { cache, live, file: None, checksums: Checksums::default(), small: None };
         match writer.write().await {
@@ -63,19 +63,23 @@ pub(crate) fn start(
     });
 }
 
-/// Counts while it lives.
-struct Writing(watch::Sender<usize>);
+/// Counts while it lives. At its end nobody has to wait any more.
+struct Writing {
+    count: watch::Sender<usize>,
+    growing: Arc<Growing>,
+}
 
 impl Writing {
-    fn new(count: watch::Sender<usize>) -> Writing {
+    fn new(count: watch::Sender<usize>, growing: Arc<Growing>) -> Writing {
         count.send_modify(|count| *count += 1);
-        Writing(count)
+        Writing { count, growing }
     }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        self.growing.settle();
+        self.count.send_modify(|count| *count -= 1);
     }
 }
 

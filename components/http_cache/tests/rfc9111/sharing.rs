@@ -201,3 +201,20 @@ async fn a_body_that_nobody_reads_is_finished_if_little_is_missing() {
         assert_eq!(rig.hits(get(URL)).await, kept, "{headers:?}");
     }
 }
+
+#[tokio::test]
+async fn who_has_read_a_response_finds_it_stored() {
+    let rig = Rig::new();
+    for number in 0..50 {
+        let url = format!("https://a.example/{number}");
+        let Lookup::Forward(exchange) = rig.cache.lookup(get(&url)).await else {
+            panic!("nothing is stored")
+        };
+        let answer = reply(200, FRESH, "0123456789");
+        let body = body(exchange.received(answer.head, whole(&answer.body)).await).await;
+        assert_eq!(read(Some(body)).await.unwrap(), "0123456789");
+        // A range waits for nobody.
+        let lookup = rig.cache.lookup(with(get(&url), &[("Range", "bytes=0-1")])).await;
+        assert!(matches!(lookup, Lookup::Stored(_)), "{number}");
+    }
+}
