@@ -139,7 +139,7 @@ fn setting(name: &str, default: usize) -> usize {
 async fn measure_opening(directory: &Path) {
     let before = resident().0;
     let start = Instant::now();
-    let (profile, cache) = open(Location::Directory(directory.to_owned()), 8 << 20);
+    let (profile, cache) = open(Location::Directory(directory.to_owned()), Config::default().memory);
     let opening = start.elapsed();
     let entries = setting("LONGHAUL_ENTRIES", 50_000);
     let start = Instant::now();

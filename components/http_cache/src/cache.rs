@@ -39,7 +39,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config { capacity: 1 << 30, capacity_in_memory: 64 << 20, memory: 8 << 20 }
+        Config { capacity: 1 << 30, capacity_in_memory: 64 << 20, memory: 4 << 20 }
     }
 }
 
@@ -736,19 +736,16 @@ impl HttpCache {
                 if counting.is_err() {
                     return;
                 }
-                this.inner.store.disk().list().unwrap_or_default()
+                let names = this.inner.store.disk().list().unwrap_or_default().into_iter();
+                let earlier = names.filter(|name| !name.starts_with(&session));
+                earlier.filter_map(|name| u128::from_str_radix(&name, 16).ok()).collect::<Vec<u128>>()
             };
             for some in names.chunks(AT_ONCE) {
                 let Some(inner) = weak.upgrade() else { return };
-                let earlier: Vec<u128> = some
-                    .iter()
-                    .filter(|name| !name.starts_with(&session))
-                    .filter_map(|name| u128::from_str_radix(name, 16).ok())
-                    .collect();
                 let orphans = inner.store.with_rows(|rows| {
                     let rows = Rows(rows);
                     let mut orphans = Vec::new();
-                    for file in earlier {
+                    for &file in some {
                         if !rows.is_used(file)? {
                             orphans.push(file);
                         }
