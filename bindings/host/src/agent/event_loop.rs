@@ -364,15 +364,25 @@ impl Shared {
         receiver.recv().unwrap_or(false)
     }
 
+    /// The end is work that is still to come: others hear of what ends with the agent.
+    fn end_with(&self, state: &mut State, reason: AgentEnd) {
+        if state.ending.is_none() {
+            state.ending = Some(reason);
+            self.begin();
+        }
+    }
+
     /// Lets the task that runs be the last one.
     pub(super) fn close(&self) {
-        self.lock().ending.get_or_insert(AgentEnd::Terminated);
+        let mut state = self.lock();
+        self.end_with(&mut state, AgentEnd::Terminated);
+        drop(state);
         self.wake.notify_one();
     }
 
     fn terminate(&self, reason: AgentEnd) {
         let mut state = self.lock();
-        state.ending.get_or_insert(reason);
+        self.end_with(&mut state, reason);
         self.stopping.send_replace(true);
         if let Some(interrupt) = self.interrupt.get() {
             interrupt.interrupt();
