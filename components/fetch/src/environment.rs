@@ -6,6 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::{Origin, Url};
 
+use crate::concepts::fetch_group::FetchGroup;
+use crate::concepts::header_list::HeaderList;
+use crate::concepts::integrity_policy::IntegrityPolicy;
 use crate::concepts::ip_address_space::IpAddressSpace;
 use crate::concepts::isomorphic::isomorphic_decode;
 use crate::concepts::network_partition_key::NetworkPartitionKey;
@@ -44,6 +47,8 @@ pub struct EnvironmentSettings {
     pub time_origin: Duration,
     /// Whether it may take finer time stamps.
     pub cross_origin_isolated: bool,
+    /// What it has under way. Whoever ends the environment terminates it.
+    pub fetch_group: FetchGroup,
 }
 
 impl EnvironmentSettings {
@@ -62,6 +67,7 @@ impl EnvironmentSettings {
             is_window: true,
             time_origin: Duration::ZERO,
             cross_origin_isolated: false,
+            fetch_group: FetchGroup::new(),
             creation_url: url,
             origin,
         }
@@ -110,6 +116,7 @@ impl EnvironmentSettings {
             network_partition_key,
             time_origin: Duration::ZERO,
             cross_origin_isolated: snapshot.cross_origin_isolated,
+            fetch_group: FetchGroup::new(),
         }
     }
 
@@ -123,6 +130,7 @@ impl EnvironmentSettings {
 ///
 /// <https://html.spec.whatwg.org/multipage/browsers.html#policy-container>
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PolicyContainer {
     /// The referrer policy.
     pub referrer_policy: ReferrerPolicy,
@@ -132,6 +140,16 @@ pub struct PolicyContainer {
     pub ip_address_space: Option<IpAddressSpace>,
     /// The embedder policy's value.
     pub embedder_policy: EmbedderPolicy,
+    /// The embedder policy's reporting endpoint, or nothing.
+    pub embedder_policy_endpoint: String,
+    /// The embedder policy that only reports.
+    pub embedder_policy_report_only: EmbedderPolicy,
+    /// The reporting endpoint of that one, or nothing.
+    pub embedder_policy_report_only_endpoint: String,
+    /// The integrity policy.
+    pub integrity_policy: IntegrityPolicy,
+    /// The integrity policy that only reports.
+    pub integrity_policy_report_only: IntegrityPolicy,
 }
 
 impl PolicyContainer {
@@ -149,22 +167,38 @@ impl PolicyContainer {
         };
         let mut csp = policies("Content-Security-Policy", CspDisposition::Enforce);
         csp.extend(policies("Content-Security-Policy-Report-Only", CspDisposition::Report));
-        // NOTE: the header is a structured item; its parameters (where to report to) are of no use yet.
-        let embedder_policy =
-            headers.get("Cross-Origin-Embedder-Policy").map(|value| isomorphic_decode(&value));
-        let embedder_policy =
-            embedder_policy.as_deref().and_then(|value| value.split(';').next()).map(str::trim);
+        let (embedder_policy, embedder_policy_endpoint) =
+            obtain_an_embedder_policy(headers, "Cross-Origin-Embedder-Policy");
+        let (embedder_policy_report_only, embedder_policy_report_only_endpoint) =
+            obtain_an_embedder_policy(headers, "Cross-Origin-Embedder-Policy-Report-Only");
         PolicyContainer {
             referrer_policy: ReferrerPolicy::from_headers(headers),
             csp,
             ip_address_space: response.ip_address_space,
-            embedder_policy: match embedder_policy {
-                Some("require-corp") => EmbedderPolicy::RequireCorp,
-                Some("credentialless") => EmbedderPolicy::Credentialless,
-                _ => EmbedderPolicy::UnsafeNone,
-            },
+            embedder_policy,
+            embedder_policy_endpoint,
+            embedder_policy_report_only,
+            embedder_policy_report_only_endpoint,
+            integrity_policy: IntegrityPolicy::parse(headers, "Integrity-Policy"),
+            integrity_policy_report_only: IntegrityPolicy::parse(headers, "Integrity-Policy-Report-Only"),
         }
     }
+}
+
+/// A structured item: the value is a token, the endpoint the parameter `report-to`.
+///
+/// <https://html.spec.whatwg.org/multipage/browsers.html#obtain-an-embedder-policy>
+fn obtain_an_embedder_policy(headers: &HeaderList, name: &str) -> (EmbedderPolicy, String) {
+    let none = (EmbedderPolicy::UnsafeNone, String::new());
+    let Some(value) = headers.get(name) else { return none };
+    let Ok(item) = sfv::Parser::new(&value).parse::<sfv::Item>() else { return none };
+    let policy = match item.bare_item.as_token().map(|token| token.as_str()) {
+        Some("require-corp") => EmbedderPolicy::RequireCorp,
+        Some("credentialless") => EmbedderPolicy::Credentialless,
+        _ => return none,
+    };
+    let endpoint = item.params.get("report-to").and_then(|endpoint| endpoint.as_string());
+    (policy, endpoint.map_or_else(String::new, |endpoint| endpoint.as_str().to_owned()))
 }
 
 /// What a content security policy does with a violation.
@@ -248,5 +282,6 @@ mod tests {
         ];
         assert_eq!(policies.csp, expected.map(|(text, disposition)| (text.to_owned(), disposition)));
         assert_eq!(policies.embedder_policy, EmbedderPolicy::RequireCorp);
+        assert_eq!(policies.embedder_policy_endpoint, "x");
     }
 }

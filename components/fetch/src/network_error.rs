@@ -82,6 +82,27 @@ pub enum NetworkError {
     /// What came is not what the integrity metadata promised.
     #[error("integrity: {0}")]
     Integrity(&'static str),
+    /// The embedder's integrity policy wants metadata, and there is none.
+    #[error("the integrity policy asks for integrity metadata")]
+    IntegrityPolicy,
+    /// A public page may not reach addresses of that space.
+    #[error("local network access: an address of space {space} may not be reached from here")]
+    LocalNetworkAccess {
+        /// Where the connection led.
+        space: crate::IpAddressSpace,
+    },
+    /// Opaque-response blocking: the response of that type is nothing that pages embed.
+    #[error("opaque-response blocking: type {0:?}")]
+    OpaqueResponseBlocked(String),
+    /// The keepalive fetches of the environment would have more than 64 KiB under way.
+    #[error("more than 64 KiB of keepalive bodies are under way")]
+    KeepaliveQuota,
+    /// The server asks for credentials, and the request's body cannot be sent again with them.
+    #[error("the server asks for credentials, and the request's body cannot be sent again")]
+    AuthenticationBodyNotReplayable,
+    /// The server does not agree to open a WebSocket.
+    #[error("WebSocket: {0}")]
+    WebSocket(&'static str),
     /// The response's status is 407, and nobody can be asked for the proxy's credentials.
     #[error("a proxy asks for credentials")]
     ProxyAuthenticationRequired,
@@ -296,6 +317,10 @@ impl NetworkError {
             | E::MimeTypeBlocked(_)
             | E::CrossOriginResourcePolicy
             | E::Integrity(_)
+            | E::IntegrityPolicy
+            | E::LocalNetworkAccess { .. }
+            | E::OpaqueResponseBlocked(_)
+            | E::KeepaliveQuota
             | E::ProxyAuthenticationRequired
             | E::RedirectForbidden
             | E::SchemeNotSupported(_)
@@ -304,10 +329,13 @@ impl NetworkError {
             | E::NotCached
             | E::ServiceWorkerResponse(_)
             | E::Generic => FailureClass::Policy,
-            E::RedirectLimit | E::RedirectLocationInvalid | E::RedirectScheme(_) | E::RangeNotSatisfiable => {
-                FailureClass::Protocol
-            }
+            E::RedirectLimit
+            | E::RedirectLocationInvalid
+            | E::RedirectScheme(_)
+            | E::RangeNotSatisfiable
+            | E::WebSocket(_) => FailureClass::Protocol,
             E::RedirectBodyNotReplayable
+            | E::AuthenticationBodyNotReplayable
             | E::RequestBody(_)
             | E::ResponseBody(_)
             | E::BodyTruncated { .. }
@@ -343,6 +371,8 @@ impl NetworkError {
             | NetworkError::SchemeNotSupported(_)
             | NetworkError::NotCached
             | NetworkError::NoCorsRedirectMode
+            | NetworkError::IntegrityPolicy
+            | NetworkError::KeepaliveQuota
             | NetworkError::LocalUrlsOnly(_) => false,
             _ => true,
         }

@@ -3,20 +3,31 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use url::Url;
 
+use crate::concepts::authentication_entry::{
+    AuthenticationEntries, CredentialPrompt, CredentialQuestion, Credentials,
+};
 use crate::concepts::body::BodyStream;
+use crate::concepts::clear_site_data::{SiteData, SiteDataCleaner};
 use crate::concepts::connection::Network;
+use crate::concepts::content_security_policy::ContentSecurityPolicies;
 use crate::concepts::cors_preflight_cache::CorsPreflightCache;
 use crate::concepts::fetch_controller::FetchController;
+use crate::concepts::hsts::{HstsStore, StrictTransportSecurity};
 use crate::concepts::http_cache::HttpCache;
+use crate::concepts::local_network_access::{LocalNetworkFeature, LocalNetworkPermission};
 use crate::concepts::network_partition_key::NetworkPartitionKey;
+use crate::concepts::report::{NoReports, ReportSink};
 use crate::concepts::request::Request;
+use crate::concepts::request_observer::{FetchId, RequestObserver, Tracing};
 use crate::concepts::response::Response;
+use crate::environment::EnvironmentSettings;
 
 /// The seams of the Fetch layer and its own state. Clones share everything; two that were made apart share nothing.
 #[derive(Clone)]
@@ -36,6 +47,24 @@ struct Inner {
     accept_language: Vec<u8>,
     clock: Arc<dyn Fn() -> Duration + Send + Sync>,
     cors_preflight_cache: Arc<Mutex<CorsPreflightCache>>,
+    hsts: Arc<dyn HstsStore>,
+    credential_prompt: Arc<dyn CredentialPrompt>,
+    authentication_entries: AuthenticationEntries,
+    local_network_permission: Arc<dyn LocalNetworkPermission>,
+    reports: Arc<dyn ReportSink>,
+    observer: Arc<dyn RequestObserver>,
+    interceptor: Arc<dyn RequestInterceptor>,
+    site_data: Arc<dyn SiteDataCleaner>,
+    switches: Switches,
+    next_fetch: Arc<AtomicU64>,
+}
+
+/// What can be turned on and off.
+#[derive(Copy, Clone)]
+struct Switches {
+    local_network_access_checks: bool,
+    opaque_response_blocking: bool,
+    file_urls: bool,
 }
 
 /// What the cookie store is told about a request.
@@ -81,7 +110,8 @@ pub enum PolicyDecision {
     Blocked(String),
 }
 
-/// Content security policies, and whatever else an embedder forbids. Everything is allowed unless a method says otherwise.
+/// Content security policies, and whatever else an embedder forbids. Everything is allowed unless a method says otherwise. The
+/// default is [`ContentSecurityPolicies`].
 pub trait PolicyCheck: Send + Sync + 'static {
     /// Asked before each request goes anywhere, redirected ones included.
     ///
@@ -95,6 +125,10 @@ pub trait PolicyCheck: Send + Sync + 'static {
     fn should_block_response(&self, _request: &Request, _response: &Response) -> PolicyDecision {
         PolicyDecision::Allowed
     }
+    /// Reports what policies that only report would have blocked.
+    ///
+    /// <https://w3c.github.io/webappsec-csp/#report-for-request>
+    fn report_violations(&self, _request: &Request) {}
     /// May turn the request's URL into a secure one.
     ///
     /// <https://w3c.github.io/webappsec-upgrade-insecure-requests/#upgrade-request>
@@ -115,6 +149,14 @@ pub trait ServiceWorkerHook: Send + Sync + 'static {
     ) -> BoxFuture<'static, Option<Response>>;
     /// Whether some worker may be responsible; the request is copied only then.
     fn may_handle(&self, request: &Request) -> bool;
+}
+
+/// May answer in place of the network, service workers and everything else.
+///
+/// <https://fetch.spec.whatwg.org/#potentially-override-response-for-a-request>
+pub trait RequestInterceptor: Send + Sync + 'static {
+    /// A response, or nothing to let the request go on. Asked for each hop, after the policies.
+    fn potentially_override_response(&self, request: &Request) -> BoxFuture<'static, Option<Response>>;
 }
 
 /// Fetches the URLs of a scheme that the standard does not know.
@@ -183,12 +225,52 @@ impl BlobUrls for Nothing {
     }
 }
 
+impl HstsStore for Nothing {
+    fn should_upgrade(&self, _host: &str, _partition: &NetworkPartitionKey) -> bool {
+        false
+    }
+    fn observe(&self, _host: &str, _policy: &StrictTransportSecurity, _partition: &NetworkPartitionKey) {}
+}
+
+impl CredentialPrompt for Nothing {
+    fn prompt(&self, _question: CredentialQuestion) -> BoxFuture<'static, Option<Credentials>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
+impl LocalNetworkPermission for Nothing {
+    fn request(
+        &self,
+        _client: Arc<EnvironmentSettings>,
+        _feature: LocalNetworkFeature,
+    ) -> BoxFuture<'static, bool> {
+        Box::pin(std::future::ready(false))
+    }
+}
+
+impl RequestInterceptor for Nothing {
+    fn potentially_override_response(&self, _request: &Request) -> BoxFuture<'static, Option<Response>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
+impl SiteDataCleaner for Nothing {
+    fn clear(
+        &self,
+        _origin: url::Origin,
+        _partition: NetworkPartitionKey,
+        _kinds: Vec<SiteData>,
+    ) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
 /// The `User-Agent` where the embedder gives none.
 pub const DEFAULT_USER_AGENT: &str =
     concat!("Mozilla/5.0 (compatible; Longhaul/", env!("CARGO_PKG_VERSION"), ")");
 
 impl Services {
-    /// Services that reach the network, and otherwise have no cookies, no policies and no workers.
+    /// Services that reach the network and obey content security policies, and otherwise have no cookies and no workers.
     pub fn new(network: Arc<dyn Network>) -> Services {
         let epoch = tokio::time::Instant::now();
         let nothing = Arc::new(Nothing);
@@ -196,10 +278,24 @@ impl Services {
             network,
             cookies: Arc::clone(&nothing) as _,
             http_cache: None,
-            policy: Arc::clone(&nothing) as _,
+            policy: Arc::new(ContentSecurityPolicies::default()),
             service_workers: Arc::clone(&nothing) as _,
             network_state: Arc::clone(&nothing) as _,
-            blob_urls: nothing,
+            blob_urls: Arc::clone(&nothing) as _,
+            hsts: Arc::clone(&nothing) as _,
+            credential_prompt: Arc::clone(&nothing) as _,
+            authentication_entries: AuthenticationEntries::default(),
+            local_network_permission: Arc::clone(&nothing) as _,
+            reports: Arc::new(NoReports),
+            observer: Arc::new(Tracing),
+            interceptor: Arc::clone(&nothing) as _,
+            site_data: nothing,
+            switches: Switches {
+                local_network_access_checks: true,
+                opaque_response_blocking: true,
+                file_urls: false,
+            },
+            next_fetch: Arc::default(),
             scheme_handlers: HashMap::new(),
             user_agent: DEFAULT_USER_AGENT.into(),
             accept_language: b"en".to_vec(),
@@ -213,6 +309,7 @@ impl Services {
         change(inner);
         // What was cached through other seams is not for these.
         inner.cors_preflight_cache = Arc::default();
+        inner.authentication_entries = AuthenticationEntries::default();
         self
     }
 
@@ -278,6 +375,120 @@ impl Services {
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Fn() -> Duration + Send + Sync>) -> Services {
         self.with(|inner| inner.clock = clock)
+    }
+
+    /// Remembers there which hosts are to be reached securely.
+    #[must_use]
+    pub fn with_hsts(self, store: Arc<dyn HstsStore>) -> Services {
+        self.with(|inner| inner.hsts = store)
+    }
+
+    /// Asks the user for credentials through it. Without one nobody is asked, and a page sees status 401.
+    #[must_use]
+    pub fn with_credential_prompt(self, prompt: Arc<dyn CredentialPrompt>) -> Services {
+        self.with(|inner| inner.credential_prompt = prompt)
+    }
+
+    /// Asks it whether a public page may reach local addresses. Without one none may.
+    #[must_use]
+    pub fn with_local_network_permission(self, permission: Arc<dyn LocalNetworkPermission>) -> Services {
+        self.with(|inner| inner.local_network_permission = permission)
+    }
+
+    /// Whether local-network access is checked at all; it is unless this says otherwise.
+    #[must_use]
+    pub fn with_local_network_access_checks(self, on: bool) -> Services {
+        self.with(|inner| inner.switches.local_network_access_checks = on)
+    }
+
+    /// Whether opaque responses that no page embeds are blocked; they are unless this says otherwise.
+    #[must_use]
+    pub fn with_opaque_response_blocking(self, on: bool) -> Services {
+        self.with(|inner| inner.switches.opaque_response_blocking = on)
+    }
+
+    /// Whether `file:` URLs are fetched; they are not unless this says otherwise. What may fetch them is then what any URL of an
+    /// opaque origin may be fetched by.
+    #[must_use]
+    pub fn with_file_urls(self, on: bool) -> Services {
+        self.with(|inner| inner.switches.file_urls = on)
+    }
+
+    /// Tells it of violations of the embedder's and the integrity policy. Those of content security policies are told by
+    /// [`ContentSecurityPolicies`], which this puts in place of the policy check there was.
+    #[must_use]
+    pub fn with_reports(self, reports: Arc<dyn ReportSink>) -> Services {
+        self.with(|inner| {
+            inner.policy = Arc::new(ContentSecurityPolicies::new(Arc::clone(&reports)));
+            inner.reports = reports;
+        })
+    }
+
+    /// Shows it every step.
+    #[must_use]
+    pub fn with_observer(self, observer: Arc<dyn RequestObserver>) -> Services {
+        self.with(|inner| inner.observer = observer)
+    }
+
+    /// Lets it answer first.
+    #[must_use]
+    pub fn with_interceptor(self, interceptor: Arc<dyn RequestInterceptor>) -> Services {
+        self.with(|inner| inner.interceptor = interceptor)
+    }
+
+    /// Has it clear what `Clear-Site-Data` asks for.
+    #[must_use]
+    pub fn with_site_data_cleaner(self, cleaner: Arc<dyn SiteDataCleaner>) -> Services {
+        self.with(|inner| inner.site_data = cleaner)
+    }
+
+    pub(crate) fn hsts(&self) -> &dyn HstsStore {
+        &*self.0.hsts
+    }
+
+    pub(crate) fn credential_prompt(&self) -> &dyn CredentialPrompt {
+        &*self.0.credential_prompt
+    }
+
+    /// The credentials that servers and proxies have accepted.
+    pub fn authentication_entries(&self) -> &AuthenticationEntries {
+        &self.0.authentication_entries
+    }
+
+    pub(crate) fn local_network_permission(&self) -> &dyn LocalNetworkPermission {
+        &*self.0.local_network_permission
+    }
+
+    pub(crate) fn checks_local_network_access(&self) -> bool {
+        self.0.switches.local_network_access_checks
+    }
+
+    pub(crate) fn blocks_opaque_responses(&self) -> bool {
+        self.0.switches.opaque_response_blocking
+    }
+
+    pub(crate) fn fetches_file_urls(&self) -> bool {
+        self.0.switches.file_urls
+    }
+
+    pub(crate) fn reports(&self) -> &dyn ReportSink {
+        &*self.0.reports
+    }
+
+    pub(crate) fn observer(&self) -> &dyn RequestObserver {
+        &*self.0.observer
+    }
+
+    pub(crate) fn interceptor(&self) -> &dyn RequestInterceptor {
+        &*self.0.interceptor
+    }
+
+    pub(crate) fn site_data(&self) -> &dyn SiteDataCleaner {
+        &*self.0.site_data
+    }
+
+    pub(crate) fn next_fetch_id(&self) -> FetchId {
+        FetchId(self.0.next_fetch.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn network(&self) -> &dyn Network {
@@ -349,9 +560,26 @@ impl fmt::Debug for Services {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::{Body, BodyStream, FetchOptions};
+    use crate::{Body, BodyStream, ConnectionKey, FetchOptions, NetworkError, WireRequest, WireResponse};
+
+    /// Services whose network never answers.
+    pub(crate) fn unconnected() -> Services {
+        struct Silence;
+
+        impl Network for Silence {
+            fn send(
+                &self,
+                _: WireRequest,
+                _: ConnectionKey,
+            ) -> BoxFuture<'static, Result<WireResponse, NetworkError>> {
+                Box::pin(std::future::pending())
+            }
+        }
+
+        Services::new(Arc::new(Silence))
+    }
 
     #[test]
     fn everything_crosses_threads() {

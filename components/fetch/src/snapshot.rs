@@ -60,6 +60,8 @@ pub struct RequestSnapshot {
     pub user_activation: bool,
     pub render_blocking: bool,
     pub prevent_no_cache_cache_control_header_modification: bool,
+    #[serde(default)]
+    pub target_ip_address_space: Option<IpAddressSpace>,
     pub redirect_count: u16,
     pub response_tainting: ResponseTainting,
     pub timing_allow_failed: bool,
@@ -134,6 +136,7 @@ impl Request {
             render_blocking: self.render_blocking,
             prevent_no_cache_cache_control_header_modification: self
                 .prevent_no_cache_cache_control_header_modification,
+            target_ip_address_space: self.target_ip_address_space,
             redirect_count: self.redirect_count,
             response_tainting: self.response_tainting,
             timing_allow_failed: self.timing_allow_failed,
@@ -202,12 +205,13 @@ impl Request {
             render_blocking: snapshot.render_blocking,
             prevent_no_cache_cache_control_header_modification: snapshot
                 .prevent_no_cache_cache_control_header_modification,
+            target_ip_address_space: snapshot.target_ip_address_space,
             redirect_count: snapshot.redirect_count,
             response_tainting: snapshot.response_tainting,
-            done: false,
             timing_allow_failed: snapshot.timing_allow_failed,
             resumption: snapshot.resumption,
             identity_encoding: snapshot.identity_encoding,
+            ..Request::new(Url::parse("about:invalid").expect("a constant URL parses"))
         }
     }
 }

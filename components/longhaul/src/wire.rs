@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use longhaul_fetch::{
     BodyError, ConnectionFailure, ConnectionKey, ConnectionScheme, ConnectionTiming, HttpVersion,
-    NetworkError, TlsFailure, WireBody, WireRequest, WireResponse,
+    NetworkError, NewConnection, TlsFailure, UpgradedConnection, WireBody, WireRequest, WireResponse,
 };
-use longhaul_net::{BodyAbort, Error, PoolKey, ProxyError, RequestBody, Scheme, SocksFailure, TlsError};
+use longhaul_net::{
+    BodyAbort, ConnectionChoice, Error, Objection, PoolKey, ProxyError, RequestBody, Scheme, SocksFailure,
+    TlsError, Upgrade,
+};
 use longhaul_storage::Clock;
 use tokio::sync::watch;
 use url::Host;
@@ -57,7 +61,13 @@ impl longhaul_fetch::Network for Wire {
         let sending = self.network.send(net_request(request), pool_key(key));
         let anchor = self.anchor;
         async move {
-            let response = sending.await.map_err(network_error)?;
+            let response = match sending.await {
+                Ok(response) => response,
+                Err(Error::Proxy(ProxyError::AuthenticationRequired { challenges, .. })) => {
+                    return Ok(proxy_asks(challenges));
+                }
+                Err(error) => return Err(network_error(error)),
+            };
             Ok(WireResponse {
                 status: response.status,
                 version: match response.version {
@@ -71,9 +81,25 @@ impl longhaul_fetch::Network for Wire {
                 body: response.body.map_err(network_error).boxed(),
                 // A proxy's address says nothing about where the server is.
                 remote: response.proxy.is_none().then_some(response.remote),
+                upgraded: response.upgraded.map(|upgraded| UpgradedConnection::new(Box::new(upgraded))),
             })
         }
         .boxed()
+    }
+}
+
+/// The answer of a proxy that wants credentials, as the Fetch layer knows it.
+fn proxy_asks(challenges: Vec<Bytes>) -> WireResponse {
+    let name = || Bytes::from_static(b"proxy-authenticate");
+    WireResponse {
+        status: 407,
+        reason: Bytes::new(),
+        version: HttpVersion::Http11,
+        headers: challenges.into_iter().map(|challenge| (name(), challenge)).collect(),
+        body: futures::stream::empty().boxed(),
+        timing: ConnectionTiming::default(),
+        remote: None,
+        upgraded: None,
     }
 }
 
@@ -103,6 +129,19 @@ fn net_request(request: WireRequest) -> longhaul_net::Request {
     };
     out.on_body_chunk = request.on_body_chunk;
     out.on_informational = request.on_informational;
+    out.connection = match request.new_connection {
+        NewConnection::No => ConnectionChoice::Any,
+        NewConnection::Yes => ConnectionChoice::New,
+        NewConnection::YesAndDedicated => ConnectionChoice::NewAndDedicated,
+    };
+    out.upgrade = if request.upgrade { Upgrade::Accept } else { Upgrade::Refuse };
+    out.proxy_authorization =
+        request.proxy_credentials.map(|credentials| Bytes::from(credentials.to_basic()));
+    if let Some(check) = request.connection_check {
+        out.check = Some(Arc::new(move |address| {
+            check(address).map(|judged| judged.map_err(|reason| Arc::new(reason) as Objection)).boxed()
+        }));
+    }
     out
 }
 
@@ -137,8 +176,9 @@ fn network_error(error: Error) -> NetworkError {
     let request_may_have_been_sent = error.request_may_have_been_sent();
     let failure = match error {
         Error::Tls(error) => return NetworkError::Tls(tls_failure(error)),
-        Error::Proxy(ProxyError::AuthenticationRequired { .. }) => {
-            return NetworkError::ProxyAuthenticationRequired;
+        // The check that the Fetch layer gave answers in its own words.
+        Error::Forbidden(objection) => {
+            return objection.downcast_ref::<NetworkError>().cloned().unwrap_or(NetworkError::Generic);
         }
         // What was said about the way to the server's name is said about the server.
         Error::Proxy(ProxyError::Target(error)) => return network_error(*error),

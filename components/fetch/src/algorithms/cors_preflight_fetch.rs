@@ -13,6 +13,7 @@ use crate::concepts::header_name::is_cors_non_wildcard_request_header_name;
 use crate::concepts::isomorphic::printable;
 use crate::concepts::method::Method;
 use crate::concepts::request::{CredentialsMode, Mode, Request, ResponseTainting, TraversableForUserPrompts};
+use crate::concepts::request_observer::FetchEvent;
 use crate::concepts::response::Response;
 
 /// Whether HTTP fetch has to ask the server beforehand.
@@ -34,8 +35,8 @@ pub(super) async fn cors_preflight_fetch(params: &mut FetchParams) -> Response {
     // 1.–5. The preflight.
     let preflight = preflight_request(&params.request, &unsafe_names);
     // 6.
-    let mut preflight_params =
-        FetchParams::new(params.services.clone(), preflight, params.controller.clone());
+    let mut preflight_params = params.beside(preflight);
+    params.observe(FetchEvent::PreflightSent(&preflight_params.request));
     let response = http_network_or_cache_fetch(&mut preflight_params).await;
     if let Some(reason) = response.reason() {
         // NOTE: only the preflight went out, not the request.
@@ -64,6 +65,9 @@ fn preflight_request(request: &Request, unsafe_names: &[Vec<u8>]) -> Request {
     // DEVIATION: the standard's preflight has no client, hence no network partition key; this one goes over connections of the
     // request's own partition, as browsers' do.
     preflight.client = request.client.clone();
+    preflight.policy_container = request.policy_container.clone();
+    preflight.target_ip_address_space = request.target_ip_address_space;
+    preflight.internal_priority = request.internal_priority;
     preflight.traversable_for_user_prompts = TraversableForUserPrompts::NoTraversable;
     // 2.–3.
     preflight.header_list.append("Accept", "*/*");

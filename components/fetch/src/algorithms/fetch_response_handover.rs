@@ -13,7 +13,10 @@ use crate::NetworkError;
 use crate::concepts::body::{BodyError, BodyStream};
 use crate::concepts::fetch_controller::{ControllerState, FetchController};
 use crate::concepts::fetch_params::FetchParams;
+use crate::concepts::fetch_timing_info::coarsen_time;
 use crate::concepts::request::Destination;
+use crate::concepts::request_observer::FetchEvent;
+use crate::concepts::resource_timing::ReportTimingSteps;
 use crate::concepts::response::Response;
 
 /// <https://fetch.spec.whatwg.org/#fetch-finale>
@@ -28,6 +31,11 @@ pub(super) fn fetch_response_handover(mut params: FetchParams, mut response: Res
     if params.request.destination == Destination::Document {
         params.controller.set_full_timing_info(params.timing.clone());
     }
+    match response.reason() {
+        Some(reason) => params.observe(FetchEvent::Failed(reason)),
+        None => params.observe(FetchEvent::Answered(&response)),
+    }
+    let report = ReportTimingSteps::new(&params.request, &response);
     // NOTE: a network error tells nothing about what happened on the way.
     let timing = if response.is_network_error() { params.timing.opaque() } else { params.timing.clone() };
     response.on_each_layer(|layer| layer.timing = Some(timing.clone()));
@@ -35,11 +43,18 @@ pub(super) fn fetch_response_handover(mut params: FetchParams, mut response: Res
     let controller = params.controller.clone();
     let at_end = move || {
         let mut timing = params.timing;
-        timing.end_time = params.services.now();
+        timing.end_time = coarsen_time(params.services.now(), params.cross_origin_isolated);
         timing.encoded_body_size = params.body_sizes.encoded();
         timing.decoded_body_size = params.body_sizes.decoded();
         params.controller.set_full_timing_info(timing.clone());
-        if let Some(callback) = params.process_response_end_of_body {
+        if let Some(report) = report {
+            params.controller.set_report_timing(report.run(&timing));
+        }
+        let (encoded, decoded) = (timing.encoded_body_size, timing.decoded_body_size);
+        params.services.observer().observe(params.id, FetchEvent::Finished { encoded, decoded });
+        // The request is done, 4.3. and whoever is left is told.
+        drop(params.record);
+        if let Some(callback) = params.process_response_end_of_body.filter(|_| !params.silenced.is_set()) {
             callback(&timing);
         }
     };

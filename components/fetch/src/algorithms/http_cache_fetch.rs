@@ -16,6 +16,7 @@ use crate::concepts::http_cache::{
 };
 use crate::concepts::http_cache_partition::determine_the_http_cache_partition;
 use crate::concepts::request::{CacheMode, Mode, Request, ServiceWorkersMode};
+use crate::concepts::request_observer::{CacheDecision, FetchEvent};
 use crate::concepts::response::{CacheState, Response};
 
 /// Steps 8.24 to 10.5: the response from the HTTP cache, or from the network and into the cache.
@@ -51,15 +52,28 @@ pub(super) async fn http_cache_fetch(
     };
     // 8.26. What is stored, if it is of use. NOTE: the cache knows which conditions go with a request that validates.
     let exchange = match lookup {
-        None => None,
+        None => {
+            params.observe(FetchEvent::Cache(CacheDecision::Bypassed));
+            None
+        }
         Some(lookup) => match lookup.await {
             HttpCacheLookup::Stored { response, revalidate } => {
+                params.observe(FetchEvent::Cache(match revalidate {
+                    true => CacheDecision::AnsweredStale,
+                    false => CacheDecision::Answered(CacheState::Local),
+                }));
                 if revalidate && http_request.client.is_some() {
                     revalidate_in_the_background(params);
                 }
                 return stored_response(params, response, CacheState::Local);
             }
-            HttpCacheLookup::Forward(exchange) => Some(exchange),
+            HttpCacheLookup::Forward(exchange) => {
+                params.observe(FetchEvent::Cache(match exchange.headers().is_empty() {
+                    true => CacheDecision::Missed,
+                    false => CacheDecision::Revalidating,
+                }));
+                Some(exchange)
+            }
             HttpCacheLookup::NotCached => None,
         },
     };

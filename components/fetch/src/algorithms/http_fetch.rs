@@ -5,10 +5,14 @@ use super::http_network_or_cache_fetch::http_network_or_cache_fetch;
 use super::http_redirect_fetch::http_redirect_fetch;
 use crate::NetworkError;
 use crate::concepts::corp::cross_origin_resource_policy_check;
-use crate::concepts::cors_check::{TaoCheck, cors_check, tao_check};
+use crate::concepts::cors_check::{
+    TaoCheck, append_to_navigation_timing_allow_values, cors_check, tao_check,
+};
 use crate::concepts::cors_safelisted_request_header::cors_unsafe_request_header_names;
 use crate::concepts::fetch_params::FetchParams;
+use crate::concepts::opaque_response_blocking::opaque_response_safelist_check;
 use crate::concepts::request::{Mode, RedirectMode, Request, ResponseTainting, ServiceWorkersMode};
+use crate::concepts::request_observer::FetchEvent;
 use crate::concepts::response::{Response, ResponseType};
 use crate::concepts::status::is_redirect_status;
 
@@ -20,9 +24,12 @@ pub(super) async fn http_fetch(params: &mut FetchParams, make_cors_preflight: Ma
         Err(reason) => return Response::network_error(reason),
     };
     // 4. Otherwise the network does.
-    if response.is_none() {
+    let is_from_network = response.is_none();
+    if is_from_network {
         // 4.1. The server is asked beforehand, unless it has been.
-        if make_cors_preflight == MakeCorsPreflight::Yes && is_preflight_due(params) {
+        if make_cors_preflight == MakeCorsPreflight::Yes && !is_preflight_due(params) {
+            params.observe(FetchEvent::PreflightCached);
+        } else if make_cors_preflight == MakeCorsPreflight::Yes {
             let preflight = cors_preflight_fetch(params).await;
             if preflight.is_network_error() {
                 return preflight;
@@ -56,20 +63,40 @@ pub(super) async fn http_fetch(params: &mut FetchParams, make_cors_preflight: Ma
     // 5. Opaque responses may forbid to be embedded.
     if request.response_tainting == ResponseTainting::Opaque || response.r#type == ResponseType::Opaque {
         let origin = request.resolved_origin();
-        let allowed =
-            cross_origin_resource_policy_check(&origin, request.client.as_deref(), response.unfiltered());
+        let allowed = cross_origin_resource_policy_check(
+            &origin,
+            request.client.as_deref(),
+            request.destination,
+            response.unfiltered(),
+            params.services.reports(),
+        );
         if let Err(reason) = allowed {
             return Response::network_error(reason);
         }
+    }
+    // Opaque-response blocking. NOTE: what a service worker gives is its own to give; it cannot read what is opaque either.
+    let mut response = response;
+    if is_from_network
+        && request.response_tainting == ResponseTainting::Opaque
+        && !is_redirect_status(response.status)
+        && params.services.blocks_opaque_responses()
+    {
+        response = match opaque_response_safelist_check(request, response).await {
+            Ok(response) => response,
+            Err(reason) => return Response::network_error(reason),
+        };
     }
     // 6. Redirects. NOTE: 6.2. is done by dropping the response, which resets its stream.
     if !is_redirect_status(response.unfiltered().status) {
         return response;
     }
-    match request.redirect_mode {
+    if request.is_navigation_request() {
+        append_to_navigation_timing_allow_values(&mut params.request, response.unfiltered());
+    }
+    match params.request.redirect_mode {
         RedirectMode::Error => Response::network_error(NetworkError::RedirectForbidden),
-        // FIXME: Next manual redirect steps: a navigation gets the redirect itself, and does not go on by its controller.
-        RedirectMode::Manual if request.mode == Mode::Navigate => response,
+        // NOTE: whoever hands the response over sets the steps that go on behind it.
+        RedirectMode::Manual if params.request.mode == Mode::Navigate => response,
         RedirectMode::Manual => response.filtered(ResponseType::OpaqueRedirect),
         RedirectMode::Follow => http_redirect_fetch(params, response).await,
     }
@@ -86,10 +113,13 @@ async fn ask_service_worker(params: &mut FetchParams) -> Result<Option<Response>
     // 3.1.–3.2. A copy, body included.
     let request_for_service_worker = params.request.clone();
     // 3.3.–3.4.
-    let start_time = params.services.now();
+    params.observe(FetchEvent::ServiceWorkerAsked);
+    let start_time = params.now();
     let hook = params.services.service_workers();
     let asked = hook.handle_fetch(request_for_service_worker, params.controller.clone());
-    let Some(response) = asked.await else { return Ok(None) };
+    let answer = asked.await;
+    params.observe(FetchEvent::ServiceWorkerAnswered(answer.as_ref()));
+    let Some(response) = answer else { return Ok(None) };
     // 3.5. It gave one: the body here is not needed any more.
     params.timing.final_service_worker_start_time = start_time;
     if let Some(body) = &mut params.request.body {

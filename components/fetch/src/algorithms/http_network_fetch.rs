@@ -9,6 +9,7 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use url::Url;
 
 use crate::concepts::body::{Body, BodyError, BodyStream, Content};
+use crate::concepts::clear_site_data::clear_site_data_for_response;
 use crate::concepts::connection::{
     ConnectionKey, ConnectionScheme, InformationalCallback, WireBody, WireRequest, WireResponse,
 };
@@ -16,11 +17,15 @@ use crate::concepts::content_coding::{BodySizes, handle_content_codings};
 use crate::concepts::cookies::parse_and_store_response_set_cookie_headers;
 use crate::concepts::fetch_controller::FetchController;
 use crate::concepts::fetch_params::FetchParams;
+use crate::concepts::fetch_timing_info::coarsen_time;
 use crate::concepts::header_name::{is_header_name, is_header_value, normalize_header_value};
+use crate::concepts::hsts::observe_strict_transport_security;
 use crate::concepts::ip_address_space::IpAddressSpace;
+use crate::concepts::local_network_access::connection_check;
 use crate::concepts::network_partition_key::NetworkPartitionKey;
 use crate::concepts::origin::Host;
 use crate::concepts::request::{Mode, Request};
+use crate::concepts::request_observer::FetchEvent;
 use crate::concepts::response::Response;
 use crate::{ChunkLengthCallback, NetworkError};
 
@@ -45,8 +50,8 @@ pub(super) async fn http_network_fetch(
             NetworkError::Offline.with_request_sent(params.request.redirect_count > 0),
         );
     }
-    // FIXME: 7. WebSocket and WebTransport connections.
-    if matches!(request.mode, Mode::WebSocket | Mode::WebTransport) {
+    // 7. A WebSocket's connection is its own. NOTE: WebTransport needs HTTP/3.
+    if request.mode == Mode::WebTransport {
         return Response::network_error(NetworkError::SchemeNotSupported(request.mode.to_string()));
     }
     // 5., 7. The connection it may go over.
@@ -55,15 +60,19 @@ pub(super) async fn http_network_fetch(
             request.current_url().scheme().to_owned(),
         ));
     };
-    // FIXME: 8.3. A body that cannot be sent again may not go over HTTP/1.x; which version it is, the network alone knows.
     // 8.–9. The request goes out, and its head comes back.
     let upload = Upload::new(params.controller.clone());
     let first_interim = Arc::new(Mutex::new(None));
     let wire = wire_request(params, &request, content, length, &upload, &first_interim);
-    params.timing.final_network_request_start_time = params.services.now();
+    params.observe(FetchEvent::RequestSent {
+        method: request.method.as_str(),
+        url: request.current_url(),
+        headers: &request.header_list,
+    });
+    params.timing.final_network_request_start_time = params.now();
     let sent = params.services.network().send(wire, key);
     let answer = sent.await;
-    params.timing.final_network_response_start_time = params.services.now();
+    params.timing.final_network_response_start_time = params.now();
     if let Some(at) = *first_interim.lock().unwrap_or_else(PoisonError::into_inner) {
         params.timing.first_interim_network_response_start_time = at;
     }
@@ -77,13 +86,20 @@ pub(super) async fn http_network_fetch(
         }
     };
     upload.response_has_come();
-    params.timing.final_connection_timing_info = Some(wire.timing.clone());
+    let (default_start, isolated) = (params.timing.post_redirect_start_time, params.cross_origin_isolated);
+    params.timing.final_connection_timing_info = Some(wire.timing.clamp_and_coarsen(default_start, isolated));
+    let remote = wire.remote;
     // 11.–16. The response. NOTE: its body is decoded behind the HTTP cache, which keeps it as it came.
     params.body_sizes = Arc::new(BodySizes::default());
     let response = response(wire);
     // 17. Cookies come back where they may go out.
     if include_credentials == IncludeCredentials::Yes {
         parse_and_store_response_set_cookie_headers(&request, &response, &params.services);
+    }
+    params.observe(FetchEvent::ResponseReceived { response: &response, remote });
+    observe_strict_transport_security(&request, &response, &params.services);
+    if include_credentials == IncludeCredentials::Yes {
+        clear_site_data_for_response(&request, &response, &params.services).await;
     }
     // 19.
     response
@@ -124,7 +140,10 @@ fn wire_request(
     // NOTE: both fail only for URLs without host, which HTTP's are not.
     let _ = url.set_username("");
     let _ = url.set_password(None);
+    // 8.3. DEVIATION: a body that cannot be sent again may go over HTTP/1.x, in chunks: embedders upload so, and what scripts may
+    // stream is for `Request`'s constructor to say.
     let (body, on_body_chunk) = wire_body(params, content, length, upload);
+    let upgrade = request.mode == Mode::WebSocket;
     WireRequest {
         method: request.method.as_str().to_owned(),
         target: target(&url),
@@ -141,6 +160,11 @@ fn wire_request(
         body,
         on_body_chunk,
         on_informational: Some(on_informational(params, Arc::clone(first_interim))),
+        new_connection: params.new_connection,
+        connection_check: connection_check(request, &params.services),
+        priority: request.internal_priority.unwrap_or_default(),
+        proxy_credentials: params.services.authentication_entries().for_proxy(request),
+        upgrade,
     }
 }
 
@@ -168,10 +192,11 @@ fn wire_body(
 ) -> (WireBody, Option<ChunkLengthCallback>) {
     let end_of_body = params.process_request_end_of_body.clone();
     let controller = params.controller.clone();
+    let silenced = params.silenced.clone();
     let at_end = move || {
         let callback = end_of_body
             .as_ref()
-            .filter(|_| !controller.is_canceled())
+            .filter(|_| !controller.is_canceled() && !silenced.is_set())
             .and_then(|callback| callback.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(callback) = callback {
             callback();
@@ -179,9 +204,11 @@ fn wire_body(
     };
     let told = params.process_request_body_chunk_length.clone();
     let controller = params.controller.clone();
+    let silenced = params.silenced.clone();
     let tell = move |count: u64| {
         if let Some(callback) = &told
             && !controller.is_canceled()
+            && !silenced.is_set()
         {
             callback.lock().unwrap_or_else(PoisonError::into_inner)(count);
         }
@@ -219,11 +246,16 @@ fn on_informational(
     params: &FetchParams,
     first_interim: Arc<Mutex<Option<Duration>>>,
 ) -> InformationalCallback {
-    let services = params.services.clone();
+    let (services, id, isolated) = (params.services.clone(), params.id, params.cross_origin_isolated);
+    let (silenced, controller) = (params.silenced.clone(), params.controller.clone());
     let early_hints = params.process_early_hints_response.clone();
     Box::new(move |status, headers| {
-        first_interim.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| services.now());
+        let now = coarsen_time(services.now(), isolated);
+        first_interim.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now);
+        services.observer().observe(id, FetchEvent::Informational(status));
         if status == 103
+            && !silenced.is_set()
+            && !controller.is_canceled()
             && let Some(callback) = &early_hints
         {
             callback.lock().unwrap_or_else(PoisonError::into_inner)(status, headers);
@@ -297,6 +329,7 @@ fn response(wire: WireResponse) -> Response {
     let mut response = Response::new();
     response.status = wire.status;
     response.status_message = wire.reason.to_vec();
+    response.upgraded = wire.upgraded;
     response.ip_address_space = wire.remote.map(|remote| IpAddressSpace::of(remote.ip()));
     for (name, value) in &wire.headers {
         let value = normalize_header_value(value);

@@ -10,7 +10,8 @@ use crate::concepts::header_name::is_cors_non_wildcard_request_header_name;
 use crate::concepts::method::Method;
 use crate::concepts::origin::same_origin;
 use crate::concepts::referrer_policy::set_referrer_policy_on_redirect;
-use crate::concepts::request::{Mode, Request, ResponseTainting};
+use crate::concepts::request::{Mode, RedirectMode, Request, ResponseTainting};
+use crate::concepts::request_observer::FetchEvent;
 use crate::concepts::response::Response;
 
 const REDIRECT_LIMIT: u16 = 20;
@@ -26,16 +27,22 @@ pub(super) async fn http_redirect_fetch(params: &mut FetchParams, response: Resp
         Err(reason) => return Response::network_error(reason),
     }
     // 15.–17. When it happened.
-    let now = params.services.now();
+    let now = params.now();
     params.timing.redirect_end_time = now;
     params.timing.post_redirect_start_time = now;
     if params.timing.redirect_start_time == Duration::ZERO {
         params.timing.redirect_start_time = params.timing.start_time;
     }
+    if let [.., from, to] = params.request.url_list.as_slice() {
+        params.observe(FetchEvent::Redirected { from, to, status: response.unfiltered().status });
+    }
     // The response is done with; its connection is free, or closed.
     drop(response);
-    // 20.–22. Once more from the top, to taint the response as it has to be.
-    main_fetch(params, Recursive::Yes).await
+    // 20.–21. A navigation that follows by itself begins anew.
+    let recursive =
+        if params.request.redirect_mode == RedirectMode::Manual { Recursive::No } else { Recursive::Yes };
+    // 22. Once more from the top, to taint the response as it has to be.
+    main_fetch(params, recursive).await
 }
 
 #[derive(Copy, Clone, PartialEq, Eq)]

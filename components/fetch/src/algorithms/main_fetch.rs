@@ -1,6 +1,7 @@
 //! Main fetch: the policies before a request goes out and after its response came.
 
 use futures::future::BoxFuture;
+use url::Url;
 
 use super::cors_preflight_fetch::MakeCorsPreflight;
 use super::http_fetch::http_fetch;
@@ -11,7 +12,9 @@ use crate::concepts::cors_safelisted_request_header::cors_unsafe_request_header_
 use crate::concepts::extract_header_values::extract_token_list;
 use crate::concepts::fetch_params::FetchParams;
 use crate::concepts::header_list::convert_header_names_to_a_sorted_lowercase_set;
+use crate::concepts::hsts::upgrade_by_hsts;
 use crate::concepts::integrity::do_bytes_match_integrity_metadata;
+use crate::concepts::integrity_policy::should_request_be_blocked_by_integrity_policy;
 use crate::concepts::mime_blocking::check_mime_type;
 use crate::concepts::mixed_content;
 use crate::concepts::nosniff::check_nosniff;
@@ -21,6 +24,7 @@ use crate::concepts::referrer_policy::{ReferrerPolicy, determine_referrer};
 use crate::concepts::request::{
     CredentialsMode, Mode, RedirectMode, Referrer, Request, RequestPolicyContainer, ResponseTainting,
 };
+use crate::concepts::request_observer::{FetchEvent, Upgrade};
 use crate::concepts::response::{Response, ResponseType};
 use crate::concepts::status::{is_null_body_status, is_range_status};
 use crate::services::{PolicyDecision, Services};
@@ -39,8 +43,7 @@ pub(super) enum Recursive {
 pub(super) fn main_fetch(params: &mut FetchParams, recursive: Recursive) -> BoxFuture<'_, Response> {
     Box::pin(async move {
         // 1.–8. May it be fetched at all?
-        let checked = prepare(&params.services, &mut params.request);
-        // FIXME: 9. HSTS and HTTPS records.
+        let checked = prepare(params);
         // 11. Where it is fetched from.
         let response = match checked {
             Err(reason) => Response::network_error(reason),
@@ -57,27 +60,41 @@ pub(super) fn main_fetch(params: &mut FetchParams, recursive: Recursive) -> BoxF
 }
 
 /// The steps before anything is fetched.
-fn prepare(services: &Services, request: &mut Request) -> Result<(), NetworkError> {
+fn prepare(params: &mut FetchParams) -> Result<(), NetworkError> {
+    let (services, id) = (&params.services, params.id);
+    let request = &mut params.request;
     // 3. Only local schemes.
     let url = request.current_url();
     if request.local_urls_only && !matches!(url.scheme(), "about" | "blob" | "data") {
         return Err(NetworkError::LocalUrlsOnly(url.scheme().to_owned()));
     }
-    // FIXME: 4. Reports of content security policies that only report.
+    // 4. What policies that only report say.
+    services.policy().report_violations(request);
+    let upgraded = |from: Url, request: &Request, by: Upgrade| {
+        if from != *request.current_url() {
+            services
+                .observer()
+                .observe(id, FetchEvent::Upgraded { from: &from, to: request.current_url(), by });
+        }
+    };
     // 5. The policy may make the URL secure,
-    if let Some(upgraded) = services.policy().upgrade(request) {
-        *request.current_url_mut() = upgraded;
+    if let Some(url) = services.policy().upgrade(request) {
+        let from = std::mem::replace(request.current_url_mut(), url);
+        upgraded(from, request, Upgrade::Policy);
     }
     // 6. and mixed content does for pictures, sound and film.
+    let from = request.current_url().clone();
     mixed_content::upgrade_mixed_content(request);
-    // 7. Bad port, mixed content, content security policy. FIXME: integrity policy.
+    upgraded(from, request, Upgrade::MixedContent);
+    // 7. Bad port, mixed content, content security policy, integrity policy.
     if let Some(port) = blocked_port(request.current_url()) {
         return Err(NetworkError::PortBlocked(port));
     }
-    mixed_content::check_request(request)?;
+    mixed_content::check_request(request, services)?;
     if let PolicyDecision::Blocked(directive) = services.policy().should_block_request(request) {
         return Err(NetworkError::Csp { directive });
     }
+    should_request_be_blocked_by_integrity_policy(request, services.reports())?;
     // 8. The referrer policy,
     if request.referrer_policy == ReferrerPolicy::Empty
         && let RequestPolicyContainer::Container(container) = &request.policy_container
@@ -92,23 +109,29 @@ fn prepare(services: &Services, request: &mut Request) -> Result<(), NetworkErro
     if request.referrer != Referrer::NoReferrer {
         request.referrer = determine_referrer(request);
     }
+    // 10. Hosts that are to be reached securely.
+    let from = request.current_url().clone();
+    if upgrade_by_hsts(request, services) {
+        upgraded(from, request, Upgrade::Hsts);
+    }
     Ok(())
 }
 
 /// Step 11: the first case that suits the request.
 async fn dispatch(params: &mut FetchParams) -> Response {
+    if let Some(preloaded) = params.preloaded_response_candidate.take() {
+        return preloaded.await;
+    }
     let request = &mut params.request;
     let url = request.current_url();
     let is_http = matches!(url.scheme(), "http" | "https");
     let is_same_origin = same_origin(&url.origin(), &request.resolved_origin());
-    // NOTE: override fetch's hook does nothing by default, and there is no seam for it; scheme fetch and HTTP fetch are
-    // called at once.
     if (is_same_origin && request.response_tainting == ResponseTainting::Basic)
         || url.scheme() == "data"
         || matches!(request.mode, Mode::Navigate | Mode::WebSocket | Mode::WebTransport)
     {
         request.response_tainting = ResponseTainting::Basic;
-        return scheme_fetch(params).await;
+        return override_fetch(params, FetchType::Scheme).await;
     }
     match request.mode {
         Mode::SameOrigin => {
@@ -119,7 +142,7 @@ async fn dispatch(params: &mut FetchParams) -> Response {
         }
         Mode::NoCors => {
             request.response_tainting = ResponseTainting::Opaque;
-            return scheme_fetch(params).await;
+            return override_fetch(params, FetchType::Scheme).await;
         }
         Mode::Cors | Mode::Navigate | Mode::WebSocket | Mode::WebTransport => {}
     }
@@ -132,13 +155,35 @@ async fn dispatch(params: &mut FetchParams) -> Response {
                 || !cors_unsafe_request_header_names(&request.header_list).is_empty()));
     request.response_tainting = ResponseTainting::Cors;
     if !needs_preflight {
-        return http_fetch(params, MakeCorsPreflight::No).await;
+        return override_fetch(params, FetchType::Http(MakeCorsPreflight::No)).await;
     }
-    let response = http_fetch(params, MakeCorsPreflight::Yes).await;
+    let response = override_fetch(params, FetchType::Http(MakeCorsPreflight::Yes)).await;
     if response.is_network_error() {
         params.services.cors_preflight_cache().clear(&params.request);
     }
     response
+}
+
+/// Which algorithm is overridden.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum FetchType {
+    Scheme,
+    Http(MakeCorsPreflight),
+}
+
+/// <https://fetch.spec.whatwg.org/#concept-override-fetch>
+async fn override_fetch(params: &mut FetchParams, r#type: FetchType) -> Response {
+    // 2.–3. Somebody else may answer.
+    if let Some(response) = params.services.interceptor().potentially_override_response(&params.request).await
+    {
+        params.observe(FetchEvent::Overridden);
+        return response;
+    }
+    // 4.–5.
+    match r#type {
+        FetchType::Scheme => scheme_fetch(params).await,
+        FetchType::Http(make_cors_preflight) => http_fetch(params, make_cors_preflight).await,
+    }
 }
 
 /// Step 13: puts the filter before the response that its tainting asks for.
@@ -178,10 +223,13 @@ fn finish(params: &FetchParams, mut response: Response) -> Response {
             }
         });
     }
-    // 16.–18. How far redirects led, and whether timing may be known. FIXME: 17. Navigation timing allow values.
+    // 16.–18. How far redirects led, and whether timing may be known.
     let redirect_taint = request.redirect_taint();
     response.on_each_layer(|layer| {
         layer.redirect_taint = redirect_taint;
+        if request.is_navigation_request() {
+            layer.navigation_timing_allow_values = request.navigation_timing_allow_values.clone();
+        }
         layer.timing_allow_passed |= !request.timing_allow_failed;
     });
     if response.is_network_error() {
@@ -210,7 +258,7 @@ fn finish(params: &FetchParams, mut response: Response) -> Response {
 }
 
 fn check_response(services: &Services, request: &Request, internal: &Response) -> Result<(), NetworkError> {
-    mixed_content::check_response(request, internal)?;
+    mixed_content::check_response(request, internal, services)?;
     if let PolicyDecision::Blocked(directive) = services.policy().should_block_response(request, internal) {
         return Err(NetworkError::Csp { directive });
     }

@@ -9,8 +9,10 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use url::Url;
 
+use super::authentication_entry::Credentials;
 use super::body::BodyError;
 use super::fetch_timing_info::ConnectionTiming;
+use super::web_socket::UpgradedConnection;
 use crate::{ChunkLengthCallback, NetworkError};
 
 /// Obtains a connection for the key, sends one request over it and gives its final response.
@@ -69,6 +71,57 @@ pub struct WireRequest {
     pub on_body_chunk: Option<ChunkLengthCallback>,
     /// Told the status and headers of each informational response.
     pub on_informational: Option<InformationalCallback>,
+    /// Whether a connection that is there already will do.
+    pub new_connection: NewConnection,
+    /// Asked with the address that the connection leads to, before a byte of the request leaves; also for one that was used
+    /// before. Not asked if a proxy lies between. Its error is the answer.
+    pub connection_check: Option<ConnectionCheck>,
+    /// How urgent it is.
+    pub priority: WirePriority,
+    /// What a proxy that asks for credentials is to be given. A proxy that wants some, or others, answers with status 407, also
+    /// where it is asked for a tunnel.
+    pub proxy_credentials: Option<Credentials>,
+    /// The connection is to speak another protocol afterwards: HTTP/1.1 on a connection of its own, whose bytes are given with
+    /// status 101.
+    pub upgrade: bool,
+}
+
+/// <https://fetch.spec.whatwg.org/#new-connection-setting>
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+pub enum NewConnection {
+    /// Any will do.
+    #[default]
+    No,
+    /// It has to be a new one, which others may use afterwards.
+    Yes,
+    /// It has to be a new one, which nobody else uses.
+    YesAndDedicated,
+}
+
+/// Judges the address that a connection leads to.
+pub type ConnectionCheck =
+    Arc<dyn Fn(SocketAddr) -> BoxFuture<'static, Result<(), NetworkError>> + Send + Sync>;
+
+/// How urgent a request is.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9218#section-4>
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct WirePriority {
+    /// From 0, the most urgent, to 7.
+    pub urgency: u8,
+    /// Parts of the response are of use by themselves.
+    pub incremental: bool,
+}
+
+impl WirePriority {
+    /// The urgency of what says nothing about it.
+    pub const USUAL_URGENCY: u8 = 3;
+}
+
+impl Default for WirePriority {
+    fn default() -> Self {
+        WirePriority { urgency: WirePriority::USUAL_URGENCY, incremental: false }
+    }
 }
 
 /// Takes the status and the headers of an informational response.
@@ -105,6 +158,8 @@ pub struct WireResponse {
     pub timing: ConnectionTiming,
     /// Who answered.
     pub remote: Option<SocketAddr>,
+    /// The connection itself, with status 101.
+    pub upgraded: Option<UpgradedConnection>,
 }
 
 /// The version of HTTP that a response came in.

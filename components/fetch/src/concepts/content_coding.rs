@@ -97,6 +97,11 @@ pub(crate) fn handle_content_codings(
     }
 }
 
+/// Whether it is a coding, in lower case, that can be undone.
+pub(crate) fn is_supported(coding: &[u8]) -> bool {
+    matches!(coding, b"gzip" | b"x-gzip" | b"deflate" | b"br" | b"zstd" | b"identity")
+}
+
 /// The codings in the order in which they were applied; none if one of them is unknown.
 fn supported_codings(headers: &HeaderList) -> Result<Vec<Coding>, BodyError> {
     let Ok(Some(names)) = extract_token_list(headers, "Content-Encoding") else { return Ok(Vec::new()) };

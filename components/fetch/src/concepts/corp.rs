@@ -3,28 +3,78 @@
 use url::Origin;
 
 use super::origin::{same_origin, schemelessly_same_site};
-use super::request::{Mode, RedirectTaint, Request};
+use super::report::{EmbedderPolicyViolation, Report, ReportSink};
+use super::request::{Destination, Mode, RedirectTaint, Request};
 use super::response::Response;
 use crate::NetworkError;
-use crate::environment::{EmbedderPolicy, EnvironmentSettings};
+use crate::environment::{CspDisposition, EmbedderPolicy, EnvironmentSettings};
 
 /// <https://fetch.spec.whatwg.org/#cross-origin-resource-policy-check>
 pub(crate) fn cross_origin_resource_policy_check(
     origin: &Origin,
     client: Option<&EnvironmentSettings>,
+    destination: Destination,
     response: &Response,
+    reports: &dyn ReportSink,
 ) -> Result<(), NetworkError> {
+    let blocked = Err(NetworkError::CrossOriginResourcePolicy);
     // 1.–2. Without a client nothing is asked of what is embedded.
-    let embedder_policy =
-        client.map_or(EmbedderPolicy::UnsafeNone, |client| client.policy_container.embedder_policy);
-    // 3. What the response itself asks.
-    // 5. What the client's policy asks. FIXME: 4., 6. violation reports; the policy has no report-only value yet.
-    for policy in [EmbedderPolicy::UnsafeNone, embedder_policy] {
-        if !is_allowed(origin, policy, response) {
-            return Err(NetworkError::CrossOriginResourcePolicy);
-        }
+    // 3. What the response itself asks. NOTE: that is no fault of the embedder's policy, and not reported.
+    if !is_allowed(origin, EmbedderPolicy::UnsafeNone, response) {
+        return blocked;
     }
-    Ok(())
+    let Some(client) = client else { return Ok(()) };
+    let container = &client.policy_container;
+    // 4. What the policy that only reports would ask.
+    if !is_allowed(origin, container.embedder_policy_report_only, response) {
+        let endpoint = &container.embedder_policy_report_only_endpoint;
+        let policy = container.embedder_policy_report_only;
+        queue_violation_report(
+            response,
+            client,
+            destination,
+            policy,
+            endpoint,
+            CspDisposition::Report,
+            reports,
+        );
+    }
+    // 5.
+    if is_allowed(origin, container.embedder_policy, response) {
+        return Ok(());
+    }
+    // 6.–7.
+    let endpoint = &container.embedder_policy_endpoint;
+    let policy = container.embedder_policy;
+    queue_violation_report(response, client, destination, policy, endpoint, CspDisposition::Enforce, reports);
+    blocked
+}
+
+/// <https://fetch.spec.whatwg.org/#queue-a-cross-origin-embedder-policy-corp-violation-report>
+fn queue_violation_report(
+    response: &Response,
+    client: &EnvironmentSettings,
+    destination: Destination,
+    policy: EmbedderPolicy,
+    endpoint: &str,
+    disposition: CspDisposition,
+    reports: &dyn ReportSink,
+) {
+    // 1.–2. The URL before redirects, without what is nobody's business. A response without URL is nothing to report.
+    let Some(mut blocked_url) = response.url_list.first().cloned() else { return };
+    blocked_url.set_fragment(None);
+    // NOTE: both fail only for URLs without host, which have neither.
+    let _ = blocked_url.set_username("");
+    let _ = blocked_url.set_password(None);
+    // 3.–4.
+    reports.report(Report::EmbedderPolicy(EmbedderPolicyViolation {
+        environment_id: client.id.clone(),
+        endpoint: endpoint.to_owned(),
+        blocked_url,
+        destination,
+        policy,
+        disposition,
+    }));
 }
 
 /// <https://fetch.spec.whatwg.org/#cross-origin-resource-policy-internal-check>
@@ -86,7 +136,46 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::concepts::report::NoReports;
     use crate::parse_origin;
+
+    fn checked(
+        origin: &str,
+        client: &EnvironmentSettings,
+        response: &Response,
+        reports: &dyn ReportSink,
+    ) -> bool {
+        let origin = parse_origin(origin);
+        let destination = Destination::Image;
+        cross_origin_resource_policy_check(&origin, Some(client), destination, response, reports).is_ok()
+    }
+
+    #[derive(Default)]
+    struct Reports(std::sync::Mutex<Vec<Report>>);
+
+    impl ReportSink for Reports {
+        fn report(&self, report: Report) {
+            self.0.lock().unwrap().push(report);
+        }
+    }
+
+    #[test]
+    fn violations_of_the_embedders_policy_are_reported_and_nothing_else() {
+        let reports = Reports::default();
+        let mut client = EnvironmentSettings::for_url(Url::parse("https://a.example/").unwrap());
+        client.policy_container.embedder_policy_report_only = EmbedderPolicy::RequireCorp;
+        client.policy_container.embedder_policy_report_only_endpoint = "here".into();
+        let mut response = Response::new();
+        response.url_list.push(Url::parse("https://u:p@b.example/x#y").unwrap());
+        assert!(checked("https://a.example", &client, &response, &reports));
+        let seen = reports.0.lock().unwrap().remove(0);
+        let Report::EmbedderPolicy(violation) = seen else { panic!("{seen:?}") };
+        assert_eq!((violation.endpoint.as_str(), violation.disposition), ("here", CspDisposition::Report));
+        assert_eq!(violation.blocked_url.as_str(), "https://b.example/x");
+        response.header_list.append("Cross-Origin-Resource-Policy", "same-origin");
+        assert!(!checked("https://a.example", &client, &response, &reports));
+        assert!(reports.0.lock().unwrap().is_empty());
+    }
 
     fn check(origin: &str, url: &str, header: Option<&str>, policy: EmbedderPolicy) -> bool {
         let mut response = Response::new();
@@ -96,7 +185,7 @@ mod tests {
         }
         let mut client = EnvironmentSettings::for_url(Url::parse(origin).unwrap());
         client.policy_container.embedder_policy = policy;
-        cross_origin_resource_policy_check(&parse_origin(origin), Some(&client), &response).is_ok()
+        checked(origin, &client, &response, &NoReports)
     }
 
     #[test]
@@ -124,7 +213,7 @@ mod tests {
         response.request_includes_credentials = false;
         let mut client = EnvironmentSettings::for_url(Url::parse(a).unwrap());
         client.policy_container.embedder_policy = EmbedderPolicy::Credentialless;
-        assert!(cross_origin_resource_policy_check(&parse_origin(a), Some(&client), &response).is_ok());
+        assert!(checked(a, &client, &response, &NoReports));
         let mut request = Request::new(Url::parse(other).unwrap());
         request.client = Some(Arc::new(client));
         assert!(!embedder_policy_allows_credentials(&request));

@@ -1,7 +1,9 @@
 //! The CORS check and the TAO check.
 
+use url::Origin;
+
 use super::isomorphic::printable;
-use super::origin::same_origin;
+use super::origin::{same_origin, serialize_origin};
 use super::request::{CredentialsMode, Mode, Request, ResponseTainting};
 use super::response::Response;
 use crate::NetworkError;
@@ -62,6 +64,28 @@ pub(crate) fn tao_check(request: &Request, response: &Response) -> TaoCheck {
         ResponseTainting::Basic => TaoCheck::Success,
         ResponseTainting::Cors | ResponseTainting::Opaque => TaoCheck::Failure,
     }
+}
+
+/// Remembers what a redirect of a navigation says about its timing.
+///
+/// <https://fetch.spec.whatwg.org/#append-to-a-requests-navigation-timing-allow-values-list>
+pub(crate) fn append_to_navigation_timing_allow_values(request: &mut Request, response: &Response) {
+    // 2.–4.
+    let values = response.header_list.get_decode_and_split("Timing-Allow-Origin").unwrap_or_default();
+    request.navigation_timing_allow_values.push(values);
+}
+
+/// Whether a document of that origin may know what happened on the way to it.
+///
+/// <https://fetch.spec.whatwg.org/#navigation-tao-check>
+pub fn navigation_tao_check(response: &Response, destination_origin: &Origin) -> bool {
+    let origin = serialize_origin(destination_origin);
+    // 1.–2. Every redirect has to allow it.
+    let response = response.unfiltered();
+    response
+        .navigation_timing_allow_values
+        .iter()
+        .all(|values| values.iter().any(|value| value == "*" || *value == origin))
 }
 
 #[cfg(test)]
@@ -139,5 +163,20 @@ mod tests {
         assert_eq!(tao_check(&request, &named), TaoCheck::Success);
         request.timing_allow_failed = true;
         assert_eq!(tao_check(&request, &named), TaoCheck::Failure);
+    }
+
+    #[test]
+    fn every_redirect_of_a_navigation_has_to_allow_its_timing() {
+        let mut request = request(CredentialsMode::Include);
+        let mut response = Response::new();
+        response.header_list.append("Timing-Allow-Origin", "https://x.example, https://a.example");
+        append_to_navigation_timing_allow_values(&mut request, &response);
+        let own = parse_origin("https://a.example");
+        response.navigation_timing_allow_values = request.navigation_timing_allow_values.clone();
+        assert!(navigation_tao_check(&response, &own));
+        assert!(!navigation_tao_check(&response, &parse_origin("https://b.example")));
+        append_to_navigation_timing_allow_values(&mut request, &Response::new());
+        response.navigation_timing_allow_values = request.navigation_timing_allow_values;
+        assert!(!navigation_tao_check(&response, &own));
     }
 }

@@ -4,10 +4,13 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use futures::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::body::BodyStream;
 use super::fetch_timing_info::FetchTiming;
+use super::resource_timing::ResourceTiming;
+use super::response::Response;
 use crate::NetworkError;
 
 /// Ends a fetch, and knows its timing afterwards. Clones control the same fetch.
@@ -30,6 +33,9 @@ pub enum ControllerState {
 /// Whatever the caller gave as the reason; the standard's serialized abort reason.
 pub type AbortReason = Arc<dyn Any + Send + Sync>;
 
+/// Goes on with a navigation behind a redirect.
+pub(crate) type NextManualRedirectSteps = Box<dyn FnOnce() -> BoxFuture<'static, Response> + Send>;
+
 struct Inner {
     state: watch::Sender<ControllerState>,
     rest: Mutex<Rest>,
@@ -39,6 +45,8 @@ struct Inner {
 struct Rest {
     abort_reason: Option<AbortReason>,
     full_timing_info: Option<FetchTiming>,
+    resource_timing: Option<ResourceTiming>,
+    next_manual_redirect_steps: Option<NextManualRedirectSteps>,
     /// The response's body, which goes at once when the fetch is ended, even if nobody reads it.
     body: Weak<Mutex<Option<BodyStream>>>,
 }
@@ -76,7 +84,9 @@ impl FetchController {
         rest.abort_reason = reason;
         self.0.state.send_replace(state);
         let body = std::mem::take(&mut rest.body);
+        let redirect = rest.next_manual_redirect_steps.take();
         drop(rest);
+        drop(redirect);
         // A body that is being read at this moment is dropped by its reader, who is woken by the state.
         if let Some(body) = body.upgrade()
             && let Ok(mut body) = body.try_lock()
@@ -137,6 +147,30 @@ impl FetchController {
 
     pub(crate) fn set_full_timing_info(&self, timing: FetchTiming) {
         self.rest().full_timing_info = Some(timing);
+    }
+
+    /// What Resource Timing is told, once the body has ended; nothing for what did not come by HTTP. A caller reports it if the
+    /// request had an initiator type.
+    ///
+    /// <https://fetch.spec.whatwg.org/#finalize-and-report-timing>
+    pub fn report_timing(&self) -> Option<ResourceTiming> {
+        self.rest().resource_timing.clone()
+    }
+
+    pub(crate) fn set_report_timing(&self, timing: ResourceTiming) {
+        self.rest().resource_timing = Some(timing);
+    }
+
+    /// Goes on behind the redirect that a navigation with redirect mode `manual` was given; nothing if there is none.
+    ///
+    /// <https://fetch.spec.whatwg.org/#fetch-controller-process-the-next-manual-redirect>
+    pub fn process_the_next_manual_redirect(&self) -> Option<BoxFuture<'static, Response>> {
+        let steps = self.rest().next_manual_redirect_steps.take()?;
+        Some(steps())
+    }
+
+    pub(crate) fn set_next_manual_redirect_steps(&self, steps: NextManualRedirectSteps) {
+        self.rest().next_manual_redirect_steps = Some(steps);
     }
 
     /// The network error that suits the state.

@@ -54,6 +54,53 @@ pub struct ConnectionTiming {
     pub alpn_negotiated_protocol: String,
 }
 
+/// How fine a time may be told.
+const RESOLUTION: u128 = 100_000;
+
+/// How fine it may be told where nothing of another origin shares the process.
+const ISOLATED_RESOLUTION: u128 = 5_000;
+
+/// <https://w3c.github.io/hr-time/#dfn-coarsen-time>
+pub fn coarsen_time(time: Duration, cross_origin_isolated: bool) -> Duration {
+    let resolution = if cross_origin_isolated { ISOLATED_RESOLUTION } else { RESOLUTION };
+    let whole = time.as_nanos() / resolution * resolution;
+    Duration::from_nanos(u64::try_from(whole).unwrap_or(u64::MAX))
+}
+
+impl ConnectionTiming {
+    /// What of it may be known: a connection that was there before tells nothing of when it was made.
+    ///
+    /// <https://fetch.spec.whatwg.org/#clamp-and-coarsen-connection-timing-info>
+    #[must_use]
+    pub fn clamp_and_coarsen(
+        &self,
+        default_start_time: Duration,
+        cross_origin_isolated: bool,
+    ) -> ConnectionTiming {
+        // 1.
+        if self.connection_start_time < default_start_time {
+            return ConnectionTiming {
+                domain_lookup_start_time: default_start_time,
+                domain_lookup_end_time: default_start_time,
+                connection_start_time: default_start_time,
+                connection_end_time: default_start_time,
+                secure_connection_start_time: default_start_time,
+                alpn_negotiated_protocol: self.alpn_negotiated_protocol.clone(),
+            };
+        }
+        // 2. NOTE: the standard's secure connection start time is the connection's end time there, which is an oversight.
+        let coarsen = |time| coarsen_time(time, cross_origin_isolated);
+        ConnectionTiming {
+            domain_lookup_start_time: coarsen(self.domain_lookup_start_time),
+            domain_lookup_end_time: coarsen(self.domain_lookup_end_time),
+            connection_start_time: coarsen(self.connection_start_time),
+            connection_end_time: coarsen(self.connection_end_time),
+            secure_connection_start_time: coarsen(self.secure_connection_start_time),
+            alpn_negotiated_protocol: self.alpn_negotiated_protocol.clone(),
+        }
+    }
+}
+
 impl FetchTiming {
     /// What of it may be known to those that the resource does not trust.
     ///
@@ -71,6 +118,22 @@ impl FetchTiming {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_tell_little_of_when_they_were_made() {
+        let at = Duration::from_micros;
+        let timing = ConnectionTiming {
+            connection_start_time: at(1_234),
+            connection_end_time: at(5_678),
+            alpn_negotiated_protocol: "h2".into(),
+            ..ConnectionTiming::default()
+        };
+        let old = timing.clamp_and_coarsen(at(2_000), false);
+        assert_eq!((old.connection_end_time, old.alpn_negotiated_protocol.as_str()), (at(2_000), "h2"));
+        let new = timing.clamp_and_coarsen(at(1_000), false);
+        assert_eq!((new.connection_start_time, new.connection_end_time), (at(1_200), at(5_600)));
+        assert_eq!(timing.clamp_and_coarsen(at(1_000), true).connection_end_time, at(5_675));
+    }
 
     #[test]
     fn opaque_timing_keeps_the_start_alone() {

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 /// The hash functions, weakest first.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Algorithm {
+pub(crate) enum Algorithm {
     Sha256,
     Sha384,
     Sha512,
@@ -16,7 +16,7 @@ enum Algorithm {
 /// <https://w3c.github.io/webappsec-subresource-integrity/#does-response-match-metadatalist>
 pub(crate) fn do_bytes_match_integrity_metadata(bytes: &[u8], metadata: &str) -> bool {
     // 1.–2. What can be parsed; nothing is no promise.
-    let parsed: Vec<(Algorithm, Vec<u8>)> = metadata.split_ascii_whitespace().filter_map(parse).collect();
+    let parsed = parse_metadata(metadata);
     // 3. Only the strongest function counts,
     let Some(strongest) = parsed.iter().map(|(algorithm, _)| *algorithm).max() else { return true };
     let actual = match strongest {
@@ -29,6 +29,10 @@ pub(crate) fn do_bytes_match_integrity_metadata(bytes: &[u8], metadata: &str) ->
 }
 
 /// <https://w3c.github.io/webappsec-subresource-integrity/#parse-metadata>
+pub(crate) fn parse_metadata(metadata: &str) -> Vec<(Algorithm, Vec<u8>)> {
+    metadata.split_ascii_whitespace().filter_map(parse).collect()
+}
+
 fn parse(token: &str) -> Option<(Algorithm, Vec<u8>)> {
     let expression = token.split('?').next()?;
     let (algorithm, value) = expression.split_once('-')?;

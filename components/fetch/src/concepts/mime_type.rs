@@ -127,6 +127,11 @@ impl MimeType {
         matches!(self.essence(), "application/json" | "text/json") || self.essence().ends_with("+json")
     }
 
+    /// <https://mimesniff.spec.whatwg.org/#xml-mime-type>
+    pub fn is_xml(&self) -> bool {
+        matches!(self.essence(), "application/xml" | "text/xml") || self.essence().ends_with("+xml")
+    }
+
     /// The encoding that a text of this type is in; legacy formats alone may ask.
     ///
     /// <https://fetch.spec.whatwg.org/#legacy-extract-an-encoding>

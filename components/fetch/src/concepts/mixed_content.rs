@@ -2,11 +2,14 @@
 
 use url::Url;
 
+use super::ip_address_space::IpAddressSpace;
+use super::local_network_access;
 use super::origin::{Host, is_origin_potentially_trustworthy, is_url_potentially_trustworthy};
 use super::request::{Destination, Initiator, Request};
 use super::response::Response;
 use crate::NetworkError;
 use crate::environment::EnvironmentSettings;
+use crate::services::Services;
 
 /// <https://w3c.github.io/webappsec-mixed-content/#categorize-settings-object>
 fn prohibits_mixed_content(client: Option<&EnvironmentSettings>) -> bool {
@@ -28,7 +31,10 @@ pub(crate) fn upgrade_mixed_content(request: &mut Request) {
         Destination::Audio | Destination::Video => true,
         _ => false,
     };
-    if is_url_potentially_trustworthy(url)
+    // NOTE: Local Network Access adds its own exception.
+    let is_local = request.target_ip_address_space == Some(IpAddressSpace::Local);
+    if is_local
+        || is_url_potentially_trustworthy(url)
         || is_address
         || !prohibits_mixed_content(request.client.as_deref())
         || !is_upgradeable
@@ -47,22 +53,32 @@ pub(crate) fn make_secure(url: &mut Url) {
     }
 }
 
-fn is_blocked(request: &Request, url: &Url) -> bool {
+fn is_blocked(request: &Request, url: &Url, services: &Services) -> bool {
+    // NOTE: what leads to the local network and is going to be judged there is allowed by Local Network Access. The document's
+    // meaning is taken: as its text stands, the exception would be for documents that prohibit nothing.
+    let is_judged = request.target_ip_address_space == Some(IpAddressSpace::Local)
+        && services.checks_local_network_access()
+        && local_network_access::policy_space(request) == Some(IpAddressSpace::Public);
     prohibits_mixed_content(request.client.as_deref())
+        && !is_judged
         && !is_url_potentially_trustworthy(url)
         && request.destination != Destination::Document
 }
 
 /// <https://w3c.github.io/webappsec-mixed-content/#should-block-fetch>
-pub(crate) fn check_request(request: &Request) -> Result<(), NetworkError> {
+pub(crate) fn check_request(request: &Request, services: &Services) -> Result<(), NetworkError> {
     let url = request.current_url();
-    if is_blocked(request, url) { Err(NetworkError::MixedContent(shown(url))) } else { Ok(()) }
+    if is_blocked(request, url, services) { Err(NetworkError::MixedContent(shown(url))) } else { Ok(()) }
 }
 
 /// <https://w3c.github.io/webappsec-mixed-content/#should-block-response>
-pub(crate) fn check_response(request: &Request, response: &Response) -> Result<(), NetworkError> {
+pub(crate) fn check_response(
+    request: &Request,
+    response: &Response,
+    services: &Services,
+) -> Result<(), NetworkError> {
     match response.url() {
-        Some(url) if is_blocked(request, url) => Err(NetworkError::MixedContent(shown(url))),
+        Some(url) if is_blocked(request, url, services) => Err(NetworkError::MixedContent(shown(url))),
         _ => Ok(()),
     }
 }
@@ -76,6 +92,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::services::tests::unconnected;
 
     fn request(client: &str, url: &str, destination: Destination) -> Request {
         let mut request = Request::new(Url::parse(url).unwrap());
@@ -84,15 +101,33 @@ mod tests {
         request
     }
 
+    #[tokio::test]
+    async fn what_local_network_access_will_judge_passes_here() {
+        let mut local = request("https://a.example/", "http://192.168.0.1/", Destination::None);
+        local.target_ip_address_space = Some(IpAddressSpace::Local);
+        assert!(check_request(&local, &unconnected()).is_err());
+        let mut client = EnvironmentSettings::for_url(Url::parse("https://a.example/").unwrap());
+        client.policy_container.ip_address_space = Some(IpAddressSpace::Public);
+        local.client = Some(Arc::new(client));
+        assert!(check_request(&local, &unconnected()).is_ok());
+        let unchecked = unconnected().with_local_network_access_checks(false);
+        assert!(check_request(&local, &unchecked).is_err());
+    }
+
     #[test]
     fn secure_documents_fetch_securely() {
-        let blocked = |client, url| check_request(&request(client, url, Destination::None)).is_err();
+        let blocked =
+            |client, url| check_request(&request(client, url, Destination::None), &unconnected()).is_err();
         assert!(blocked("https://a.example/", "http://b.example/"));
         assert!(!blocked("https://a.example/", "https://b.example/"));
         assert!(!blocked("https://a.example/", "http://localhost:1/"));
         assert!(!blocked("http://a.example/", "http://b.example/"));
         assert!(
-            check_request(&request("https://a.example/", "http://b.example/", Destination::Document)).is_ok()
+            check_request(
+                &request("https://a.example/", "http://b.example/", Destination::Document),
+                &unconnected()
+            )
+            .is_ok()
         );
     }
 
@@ -112,8 +147,8 @@ mod tests {
     fn a_response_that_came_insecurely_is_blocked_too() {
         let request = request("https://a.example/", "https://b.example/", Destination::None);
         let mut response = Response::new();
-        assert!(check_response(&request, &response).is_ok());
+        assert!(check_response(&request, &response, &unconnected()).is_ok());
         response.url_list.push(Url::parse("http://b.example/").unwrap());
-        assert!(check_response(&request, &response).is_err());
+        assert!(check_response(&request, &response, &unconnected()).is_err());
     }
 }

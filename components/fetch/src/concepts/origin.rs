@@ -97,7 +97,7 @@ pub fn is_url_potentially_trustworthy(url: &Url) -> bool {
         || is_origin_potentially_trustworthy(&url.origin())
 }
 
-fn is_localhost(name: &str) -> bool {
+pub(crate) fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.eq_ignore_ascii_case("localhost")
         || name.len() > 10 && name.as_bytes()[name.len() - 10..].eq_ignore_ascii_case(b".localhost")

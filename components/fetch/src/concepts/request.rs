@@ -5,9 +5,12 @@ use std::sync::Arc;
 use url::{Origin, Url};
 
 use super::body::Body;
+use super::connection::WirePriority;
 use super::header_list::HeaderList;
+use super::ip_address_space::IpAddressSpace;
 use super::keyword::keywords;
 use super::method::Method;
+use super::opaque_response_blocking::NoCorsMediaRequestState;
 use super::origin::{same_origin, same_site};
 use super::referrer_policy::ReferrerPolicy;
 use crate::environment::{EnvironmentSettings, PolicyContainer};
@@ -104,6 +107,13 @@ pub struct Request {
     /// `Cache-Control` stays as it is with cache mode `no-cache`.
     pub prevent_no_cache_cache_control_header_modification: bool,
 
+    /// The address space that it is to lead to, where the caller has said so.
+    pub target_ip_address_space: Option<IpAddressSpace>,
+    /// Which of a media element's requests it is.
+    pub no_cors_media_request_state: NoCorsMediaRequestState,
+    /// How urgent it is; set when the fetch begins unless it is set already.
+    pub internal_priority: Option<WirePriority>,
+
     /// Bookkeeping: how often it was redirected.
     pub redirect_count: u16,
     /// Bookkeeping: how much of the response may be seen.
@@ -112,6 +122,10 @@ pub struct Request {
     pub done: bool,
     /// Bookkeeping: a response on the way refused its timing.
     pub timing_allow_failed: bool,
+    /// Bookkeeping: what the redirects of a navigation said about their timing.
+    pub navigation_timing_allow_values: Vec<Vec<String>>,
+    /// Bookkeeping: it was put off, and has passed the quota of deferred fetches.
+    pub deferred: bool,
 
     /// DEVIATION: ours, for a background fetch that goes on where it stopped. The headers are added in HTTP-network-or-cache
     /// fetch, below the CORS check, so that they cause no preflight.
@@ -198,7 +212,11 @@ keywords! {
 keywords! {
     /// <https://fetch.spec.whatwg.org/#concept-request-window>
     #[allow(missing_docs)]
-    TraversableForUserPrompts { NoTraversable = "no-traversable", Client = "client" }
+    TraversableForUserPrompts {
+        NoTraversable = "no-traversable", Client = "client",
+        /// One that prompts can be shown in: the client's, which a credential prompt knows by the client's id.
+        Traversable = "traversable",
+    }
 }
 
 keywords! {
@@ -305,10 +323,15 @@ impl Request {
             user_activation: false,
             render_blocking: false,
             prevent_no_cache_cache_control_header_modification: false,
+            target_ip_address_space: None,
+            no_cors_media_request_state: NoCorsMediaRequestState::NotApplicable,
+            internal_priority: None,
             redirect_count: 0,
             response_tainting: ResponseTainting::Basic,
             done: false,
             timing_allow_failed: false,
+            navigation_timing_allow_values: Vec::new(),
+            deferred: false,
             resumption: None,
             identity_encoding: false,
         }
@@ -373,10 +396,15 @@ impl Request {
             render_blocking: self.render_blocking,
             prevent_no_cache_cache_control_header_modification: self
                 .prevent_no_cache_cache_control_header_modification,
+            target_ip_address_space: self.target_ip_address_space,
+            no_cors_media_request_state: self.no_cors_media_request_state,
+            internal_priority: self.internal_priority,
             redirect_count: self.redirect_count,
             response_tainting: self.response_tainting,
             done: self.done,
             timing_allow_failed: self.timing_allow_failed,
+            navigation_timing_allow_values: self.navigation_timing_allow_values.clone(),
+            deferred: self.deferred,
             resumption: self.resumption.clone(),
             identity_encoding: self.identity_encoding,
         }

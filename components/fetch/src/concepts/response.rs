@@ -10,6 +10,7 @@ use super::ip_address_space::IpAddressSpace;
 use super::keyword::keywords;
 use super::request::RedirectTaint;
 use super::status::{is_null_body_status, is_ok_status};
+use super::web_socket::UpgradedConnection;
 use crate::NetworkError;
 
 keywords! {
@@ -64,6 +65,10 @@ pub struct Response {
     pub timing: Option<FetchTiming>,
     /// Where the server that answered is.
     pub ip_address_space: Option<IpAddressSpace>,
+    /// What redirects of a navigation said about their timing.
+    pub navigation_timing_allow_values: Vec<Vec<String>>,
+    /// The connection, after a handshake of mode `websocket`.
+    pub upgraded: Option<UpgradedConnection>,
 
     /// Why it is a network error.
     pub(super) error: Option<NetworkError>,
@@ -90,6 +95,8 @@ impl Response {
             redirect_taint: RedirectTaint::SameOrigin,
             timing: None,
             ip_address_space: None,
+            navigation_timing_allow_values: Vec::new(),
+            upgraded: None,
             error: None,
             internal: None,
         }
@@ -200,6 +207,8 @@ impl Response {
             redirect_taint: self.redirect_taint,
             timing: self.timing.clone(),
             ip_address_space: self.ip_address_space,
+            navigation_timing_allow_values: self.navigation_timing_allow_values.clone(),
+            upgraded: None,
             error: self.error.clone(),
             internal: self.internal.as_ref().map(|internal| Box::new(internal.clone_without_body())),
         }

@@ -122,6 +122,7 @@ impl Network for FakeNetwork {
                         body,
                         timing: ConnectionTiming::default(),
                         remote: Some("127.0.0.1:80".parse().unwrap()),
+                        upgraded: None,
                     })
                 }
                 Answer::Fail(error) => Err(error),

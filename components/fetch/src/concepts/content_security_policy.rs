@@ -1,0 +1,299 @@
+//! Content Security Policy, as far as requests and responses go, and Upgrade Insecure Requests, which is one of its directives.
+
+use std::sync::Arc;
+
+use content_security_policy::{
+    CheckResult, CspList, Destination as CspDestination, Initiator as CspInitiator,
+    ParserMetadata as CspParserMetadata, Policy, PolicyDisposition, PolicySource, Request as CspRequest,
+    Response as CspResponse, Violation,
+};
+use url::Url;
+
+use super::mixed_content::make_secure;
+use super::report::{CspViolation, NoReports, Report, ReportSink};
+use super::request::{Destination, Initiator, ParserMetadata, Request, RequestPolicyContainer};
+use super::response::Response;
+use crate::environment::{CspDisposition, PolicyContainer};
+use crate::services::{PolicyCheck, PolicyDecision};
+
+/// The default [`PolicyCheck`]: the content security policies of each request's policy container. Policies that only report never
+/// block.
+pub struct ContentSecurityPolicies {
+    reports: Arc<dyn ReportSink>,
+}
+
+impl ContentSecurityPolicies {
+    /// The check, telling violations to `reports`.
+    pub fn new(reports: Arc<dyn ReportSink>) -> ContentSecurityPolicies {
+        ContentSecurityPolicies { reports }
+    }
+
+    fn report(&self, request: &Request, response_status: u16, violations: Vec<Violation>) {
+        for violation in violations {
+            self.reports.report(Report::ContentSecurityPolicy(CspViolation {
+                environment_id: request.client.as_ref().map(|client| client.id.clone()),
+                document_url: request.client.as_ref().map(|client| client.creation_url.clone()),
+                // NOTE: the URL before redirects, lest a report tells where another site leads.
+                blocked_url: request.url().clone(),
+                effective_directive: violation.directive.name,
+                disposition: match violation.policy.disposition {
+                    PolicyDisposition::Enforce => CspDisposition::Enforce,
+                    PolicyDisposition::Report => CspDisposition::Report,
+                },
+                original_policy: violation.policy.to_string(),
+                status: response_status,
+            }));
+        }
+    }
+}
+
+impl Default for ContentSecurityPolicies {
+    fn default() -> Self {
+        ContentSecurityPolicies::new(Arc::new(NoReports))
+    }
+}
+
+impl PolicyCheck for ContentSecurityPolicies {
+    /// <https://w3c.github.io/webappsec-csp/#report-for-request>
+    fn report_violations(&self, request: &Request) {
+        let Some((list, request_for_csp)) = csp_list(request) else { return };
+        self.report(request, 0, list.report_violations_for_request(&request_for_csp));
+    }
+
+    /// <https://w3c.github.io/webappsec-csp/#should-block-request>
+    fn should_block_request(&self, request: &Request) -> PolicyDecision {
+        let Some((list, request_for_csp)) = csp_list(request) else { return PolicyDecision::Allowed };
+        let (result, violations) = list.should_request_be_blocked(&request_for_csp);
+        let decision = decision(result, &violations);
+        self.report(request, 0, violations);
+        decision
+    }
+
+    /// <https://w3c.github.io/webappsec-csp/#should-block-response>
+    fn should_block_response(&self, request: &Request, response: &Response) -> PolicyDecision {
+        let Some((list, request_for_csp)) = csp_list(request) else { return PolicyDecision::Allowed };
+        let response_for_csp = CspResponse {
+            url: response.url().unwrap_or_else(|| request.current_url()).clone(),
+            redirect_count: u32::from(request.redirect_count),
+        };
+        let (result, violations) =
+            list.should_response_to_request_be_blocked(&request_for_csp, &response_for_csp);
+        let decision = decision(result, &violations);
+        self.report(request, response.status, violations);
+        decision
+    }
+
+    /// <https://w3c.github.io/webappsec-upgrade-insecure-requests/#upgrade-request>
+    fn upgrade(&self, request: &Request) -> Option<Url> {
+        let url = request.current_url();
+        if url.scheme() != "http" || !upgrades_insecure_requests(policy_container(request)?) {
+            return None;
+        }
+        // A navigation at the top is upgraded only within the host that asked for it; anything inside a document always.
+        if request.destination == Destination::Document {
+            let client = request.client.as_ref()?;
+            if client.creation_url.host() != url.host() {
+                return None;
+            }
+        }
+        let mut upgraded = url.clone();
+        make_secure(&mut upgraded);
+        Some(upgraded)
+    }
+}
+
+/// Whether the document's insecure requests policy is `Upgrade`.
+///
+/// <https://w3c.github.io/webappsec-upgrade-insecure-requests/#delivery>
+pub(crate) fn upgrades_insecure_requests(container: &PolicyContainer) -> bool {
+    container.csp.iter().any(|(policy, disposition)| {
+        *disposition == CspDisposition::Enforce
+            && policy.split(';').any(|directive| {
+                directive
+                    .split_ascii_whitespace()
+                    .next()
+                    .is_some_and(|name| name.eq_ignore_ascii_case("upgrade-insecure-requests"))
+            })
+    })
+}
+
+/// Tells the server of a navigation that a secure answer is preferred.
+///
+/// <https://w3c.github.io/webappsec-upgrade-insecure-requests/#preference>
+pub(crate) fn append_upgrade_insecure_requests_header(request: &mut Request) {
+    if request.is_navigation_request() && request.mode == super::request::Mode::Navigate {
+        request.header_list.set("Upgrade-Insecure-Requests", "1");
+    }
+}
+
+fn policy_container(request: &Request) -> Option<&PolicyContainer> {
+    match (&request.policy_container, &request.client) {
+        (RequestPolicyContainer::Container(container), _) => Some(container),
+        (RequestPolicyContainer::Client, Some(client)) => Some(&client.policy_container),
+        (RequestPolicyContainer::Client, None) => None,
+    }
+}
+
+fn decision(result: CheckResult, violations: &[Violation]) -> PolicyDecision {
+    match result {
+        CheckResult::Allowed => PolicyDecision::Allowed,
+        CheckResult::Blocked => {
+            let enforced = violations
+                .iter()
+                .find(|violation| violation.policy.disposition == PolicyDisposition::Enforce);
+            PolicyDecision::Blocked(
+                enforced.map_or_else(String::new, |violation| violation.directive.to_string()),
+            )
+        }
+    }
+}
+
+/// The policies, and the request as they see it; nothing if there is no policy.
+fn csp_list(request: &Request) -> Option<(CspList, CspRequest)> {
+    let container = policy_container(request).filter(|container| !container.csp.is_empty())?;
+    let policies = container.csp.iter().map(|(policy, disposition)| {
+        let disposition = match disposition {
+            CspDisposition::Enforce => PolicyDisposition::Enforce,
+            CspDisposition::Report => PolicyDisposition::Report,
+        };
+        Policy::parse(policy, PolicySource::Header, disposition)
+    });
+    let list = CspList(policies.filter(|policy| !policy.directive_set.is_empty()).collect());
+    let request = CspRequest {
+        url: as_the_socket_knows_it(request, request.url()),
+        current_url: as_the_socket_knows_it(request, request.current_url()),
+        origin: request.resolved_origin(),
+        redirect_count: u32::from(request.redirect_count),
+        destination: request.destination.as_str().parse().unwrap_or(CspDestination::None),
+        initiator: match request.initiator {
+            Initiator::None => CspInitiator::None,
+            Initiator::Download => CspInitiator::Download,
+            Initiator::ImageSet => CspInitiator::ImageSet,
+            Initiator::Manifest => CspInitiator::Manifest,
+            Initiator::Prefetch => CspInitiator::Prefetch,
+            Initiator::Prerender => CspInitiator::Prerender,
+            Initiator::Xslt => CspInitiator::Xslt,
+        },
+        nonce: request.cryptographic_nonce_metadata.clone(),
+        integrity_metadata: request.integrity_metadata.clone(),
+        parser_metadata: match request.parser_metadata {
+            ParserMetadata::None => CspParserMetadata::None,
+            ParserMetadata::ParserInserted => CspParserMetadata::ParserInserted,
+            ParserMetadata::NotParserInserted => CspParserMetadata::NotParserInserted,
+        },
+    };
+    Some((list, request))
+}
+
+/// A socket's URL is written with `ws:` or `wss:` in policies.
+fn as_the_socket_knows_it(request: &Request, url: &Url) -> Url {
+    let mut url = url.clone();
+    if request.mode == super::request::Mode::WebSocket {
+        let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+        // NOTE: all four are special schemes, between which a URL may change.
+        let _ = url.set_scheme(scheme);
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{EnvironmentSettings, Mode};
+
+    #[derive(Default)]
+    struct Reports(Mutex<Vec<(String, CspDisposition)>>);
+
+    impl ReportSink for Reports {
+        fn report(&self, report: Report) {
+            if let Report::ContentSecurityPolicy(violation) = report {
+                self.0.lock().unwrap().push((violation.effective_directive, violation.disposition));
+            }
+        }
+    }
+
+    fn request(policies: &[(&str, CspDisposition)], url: &str) -> Request {
+        let mut client = EnvironmentSettings::for_url(Url::parse("https://a.example/").unwrap());
+        client.policy_container.csp =
+            policies.iter().map(|(policy, disposition)| ((*policy).to_owned(), *disposition)).collect();
+        let mut request = Request::new(Url::parse(url).unwrap());
+        request.client = Some(client.into_shared());
+        request
+    }
+
+    fn is_blocked(policy: &str, change: impl FnOnce(&mut Request)) -> bool {
+        let mut request = request(&[(policy, CspDisposition::Enforce)], "https://b.example/x");
+        change(&mut request);
+        ContentSecurityPolicies::default().should_block_request(&request) != PolicyDecision::Allowed
+    }
+
+    #[test]
+    fn each_destination_has_its_directive() {
+        assert!(is_blocked("connect-src 'self'", |_| {}));
+        assert!(!is_blocked("connect-src https://b.example", |_| {}));
+        assert!(is_blocked("default-src 'none'", |_| {}));
+        assert!(!is_blocked("img-src 'none'", |_| {}));
+        assert!(is_blocked("img-src 'none'", |request| request.destination = Destination::Image));
+        assert!(is_blocked("script-src 'self'", |request| request.destination = Destination::Script));
+        let nonce = |request: &mut Request| {
+            request.destination = Destination::Script;
+            request.cryptographic_nonce_metadata = "abc".into();
+        };
+        assert!(!is_blocked("script-src 'nonce-abc'", nonce) && is_blocked("script-src 'nonce-x'", nonce));
+        let hash = |request: &mut Request| {
+            request.destination = Destination::Script;
+            request.integrity_metadata = "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".into();
+        };
+        assert!(!is_blocked("script-src 'sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0='", hash));
+        let socket = |request: &mut Request| request.mode = Mode::WebSocket;
+        assert!(!is_blocked("connect-src wss://b.example", socket));
+        assert!(is_blocked("connect-src 'none'", socket));
+    }
+
+    #[test]
+    fn policies_that_only_report_never_block() {
+        let reports = Arc::new(Reports::default());
+        let policies = ContentSecurityPolicies::new(Arc::clone(&reports) as _);
+        let request = request(
+            &[("connect-src 'none'", CspDisposition::Report), ("img-src 'none'", CspDisposition::Enforce)],
+            "https://b.example/",
+        );
+        assert_eq!(policies.should_block_request(&request), PolicyDecision::Allowed);
+        assert!(reports.0.lock().unwrap().is_empty());
+        policies.report_violations(&request);
+        assert_eq!(*reports.0.lock().unwrap(), [("connect-src".to_owned(), CspDisposition::Report)]);
+    }
+
+    #[test]
+    fn redirects_are_matched_without_their_paths() {
+        let mut redirected = request(
+            &[("connect-src https://b.example/only", CspDisposition::Enforce)],
+            "https://b.example/only",
+        );
+        redirected.url_list.push(Url::parse("https://b.example/else").unwrap());
+        redirected.redirect_count = 1;
+        let policies = ContentSecurityPolicies::default();
+        assert_eq!(policies.should_block_request(&redirected), PolicyDecision::Allowed);
+        redirected.url_list.push(Url::parse("https://c.example/only").unwrap());
+        assert!(matches!(policies.should_block_request(&redirected), PolicyDecision::Blocked(_)));
+    }
+
+    #[test]
+    fn insecure_requests_are_upgraded_where_the_policy_says_so() {
+        let policies = ContentSecurityPolicies::default();
+        let upgrade = [("Upgrade-Insecure-Requests", CspDisposition::Enforce)];
+        let url = |request: &Request| policies.upgrade(request).map(|url| url.to_string());
+        assert_eq!(url(&request(&upgrade, "http://b.example:81/")).as_deref(), Some("https://b.example:81/"));
+        assert_eq!(url(&request(&upgrade, "https://b.example/")), None);
+        assert_eq!(url(&request(&[], "http://b.example/")), None);
+        let report = [("upgrade-insecure-requests", CspDisposition::Report)];
+        assert_eq!(url(&request(&report, "http://b.example/")), None);
+        let mut navigation = request(&upgrade, "http://b.example/");
+        navigation.destination = Destination::Document;
+        assert_eq!(url(&navigation), None);
+        navigation.url_list = vec![Url::parse("http://a.example/").unwrap()];
+        assert!(url(&navigation).is_some());
+    }
+}
