@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use super::fetch_response_handover::fetch_response_handover;
-use super::http_redirect_fetch::http_redirect_fetch;
-use super::main_fetch::{Recursive, main_fetch};
+use super::http_redirect_fetch::{Redirected, http_redirect_fetch};
+use super::main_fetch::main_fetch;
 use crate::concepts::body::BodyError;
 use crate::concepts::fetch_controller::FetchController;
 use crate::concepts::fetch_params::FetchParams;
@@ -158,7 +158,7 @@ async fn begin(services: Services, request: Request, options: FetchOptions) -> R
     let response = tokio::select! {
         biased;
         _ = controller.canceled() => Response::network_error(controller.appropriate_network_error()),
-        response = main_fetch(&mut params, Recursive::No) => response,
+        response = main_fetch(&mut params) => response,
     };
     hand_over(params, response)
 }
@@ -174,10 +174,14 @@ fn hand_over(mut params: FetchParams, response: Response) -> Response {
         params.controller.set_next_manual_redirect_steps(Box::new(move || {
             Box::pin(async move {
                 let controller = next.controller.clone();
-                let response = tokio::select! {
-                    biased;
-                    _ = controller.canceled() => Response::network_error(controller.appropriate_network_error()),
-                    response = http_redirect_fetch(&mut next, head) => response,
+                let response = match http_redirect_fetch(&mut next, &head) {
+                    Err(reason) => Response::network_error(reason),
+                    Ok(Redirected::No) => head,
+                    Ok(Redirected::Yes) => tokio::select! {
+                        biased;
+                        _ = controller.canceled() => Response::network_error(controller.appropriate_network_error()),
+                        response = main_fetch(&mut next) => response,
+                    },
                 };
                 hand_over(next, response)
             })

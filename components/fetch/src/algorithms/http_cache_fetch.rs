@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 
 use super::http_network_fetch::{IncludeCredentials, decode, http_network_fetch};
-use super::main_fetch::{Recursive, main_fetch};
+use super::main_fetch::main_fetch;
 use crate::NetworkError;
 use crate::concepts::body::{Body, BodyStream, Content};
 use crate::concepts::content_coding::BodySizes;
@@ -92,7 +92,7 @@ fn revalidate_in_the_background(params: &FetchParams) {
     request.service_workers_mode = ServiceWorkersMode::None;
     let mut params = FetchParams::new(params.services.clone(), request, FetchController::default());
     tokio::spawn(async move {
-        let response = main_fetch(&mut params, Recursive::No).await;
+        let response = Box::pin(main_fetch(&mut params)).await;
         // The cache keeps what is read.
         if let Some(body) = response.into_unfiltered().body {
             let mut stream = body.into_stream();

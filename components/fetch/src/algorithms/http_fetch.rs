@@ -2,7 +2,6 @@
 
 use super::cors_preflight_fetch::{MakeCorsPreflight, cors_preflight_fetch};
 use super::http_network_or_cache_fetch::http_network_or_cache_fetch;
-use super::http_redirect_fetch::http_redirect_fetch;
 use crate::NetworkError;
 use crate::concepts::corp::cross_origin_resource_policy_check;
 use crate::concepts::cors_check::{
@@ -98,7 +97,11 @@ pub(super) async fn http_fetch(params: &mut FetchParams, make_cors_preflight: Ma
         // NOTE: whoever hands the response over sets the steps that go on behind it.
         RedirectMode::Manual if params.request.mode == Mode::Navigate => response,
         RedirectMode::Manual => response.filtered(ResponseType::OpaqueRedirect),
-        RedirectMode::Follow => http_redirect_fetch(params, response).await,
+        // NOTE: main fetch follows it.
+        RedirectMode::Follow => {
+            params.follows_redirect = true;
+            response
+        }
     }
 }
 

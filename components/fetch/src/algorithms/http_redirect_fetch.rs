@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::main_fetch::{Recursive, main_fetch};
 use crate::NetworkError;
 use crate::concepts::fetch_params::FetchParams;
 use crate::concepts::header_name::REQUEST_BODY_HEADER_NAMES;
@@ -10,21 +9,33 @@ use crate::concepts::header_name::is_cors_non_wildcard_request_header_name;
 use crate::concepts::method::Method;
 use crate::concepts::origin::same_origin;
 use crate::concepts::referrer_policy::set_referrer_policy_on_redirect;
-use crate::concepts::request::{Mode, RedirectMode, Request, ResponseTainting};
+use crate::concepts::request::{Mode, Request, ResponseTainting};
 use crate::concepts::request_observer::FetchEvent;
 use crate::concepts::response::Response;
 
 const REDIRECT_LIMIT: u16 = 20;
 
+/// Whether a redirect leads anywhere.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Redirected {
+    Yes,
+    No,
+}
+
+/// Turns the request into the one that the redirect asks for. Main fetch begins once more with it then.
+///
+/// DEVIATION: the standard calls main fetch here; it loops in place of that, lest the stack grows with each redirect.
+///
 /// <https://fetch.spec.whatwg.org/#concept-http-redirect-fetch>
-pub(super) async fn http_redirect_fetch(params: &mut FetchParams, response: Response) -> Response {
+pub(super) fn http_redirect_fetch(
+    params: &mut FetchParams,
+    response: &Response,
+) -> Result<Redirected, NetworkError> {
     // 2. What is behind the filter.
     let internal = response.unfiltered();
-    match redirect(&mut params.request, internal) {
-        // 4. It leads nowhere, and is the response itself.
-        Ok(Redirected::No) => return response,
-        Ok(Redirected::Yes) => {}
-        Err(reason) => return Response::network_error(reason),
+    // 4. It may lead nowhere, and is the response itself then.
+    if redirect(&mut params.request, internal)? == Redirected::No {
+        return Ok(Redirected::No);
     }
     // 15.–17. When it happened.
     let now = params.now();
@@ -34,21 +45,10 @@ pub(super) async fn http_redirect_fetch(params: &mut FetchParams, response: Resp
         params.timing.redirect_start_time = params.timing.start_time;
     }
     if let [.., from, to] = params.request.url_list.as_slice() {
-        params.observe(FetchEvent::Redirected { from, to, status: response.unfiltered().status });
+        params.observe(FetchEvent::Redirected { from, to, status: internal.status });
     }
-    // The response is done with; its connection is free, or closed.
-    drop(response);
-    // 20.–21. A navigation that follows by itself begins anew.
-    let recursive =
-        if params.request.redirect_mode == RedirectMode::Manual { Recursive::No } else { Recursive::Yes };
-    // 22. Once more from the top, to taint the response as it has to be.
-    main_fetch(params, recursive).await
-}
-
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Redirected {
-    Yes,
-    No,
+    // 20.–22. Once more from the top, to taint the response as it has to be.
+    Ok(Redirected::Yes)
 }
 
 /// Steps 3 to 19: makes the request the one that the redirect asks for.

@@ -1,10 +1,10 @@
 //! Main fetch: the policies before a request goes out and after its response came.
 
-use futures::future::BoxFuture;
 use url::Url;
 
 use super::cors_preflight_fetch::MakeCorsPreflight;
 use super::http_fetch::http_fetch;
+use super::http_redirect_fetch::{Redirected, http_redirect_fetch};
 use super::scheme_fetch::scheme_fetch;
 use crate::NetworkError;
 use crate::concepts::body::Body;
@@ -32,31 +32,35 @@ use crate::services::{PolicyDecision, Services};
 /// How large a body may be whose integrity has to be known before any of it is given out.
 const MAXIMUM_VERIFIED_BODY: usize = 512 * 1024 * 1024;
 
-/// Whether main fetch was called by a redirect.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Recursive {
-    Yes,
-    No,
-}
-
 /// <https://fetch.spec.whatwg.org/#concept-main-fetch>
-pub(super) fn main_fetch(params: &mut FetchParams, recursive: Recursive) -> BoxFuture<'_, Response> {
-    Box::pin(async move {
-        // 1.–8. May it be fetched at all?
-        let checked = prepare(params);
-        // 11. Where it is fetched from.
-        let response = match checked {
-            Err(reason) => Response::network_error(reason),
-            Ok(()) => dispatch(params).await,
+pub(super) async fn main_fetch(params: &mut FetchParams) -> Response {
+    // 1.–12. Once for the request and once for each redirect.
+    let mut needs_preflight = false;
+    let response = loop {
+        params.follows_redirect = false;
+        // 3.–10. May it be fetched at all?
+        let response = match prepare(params) {
+            Err(reason) => break Response::network_error(reason),
+            // 11. Where it is fetched from. NOTE: boxed, so that those who wait for it stay small.
+            Ok(()) => Box::pin(dispatch(params, &mut needs_preflight)).await,
         };
-        // 12. A redirect's response goes back as it is.
-        if recursive == Recursive::Yes {
-            return response;
+        if !params.follows_redirect {
+            break response;
         }
-        let response = filter(&params.request, response);
-        let response = finish(params, response);
-        verify_integrity(params, response).await
-    })
+        match http_redirect_fetch(params, &response) {
+            // The redirect's response is done with; its connection is free, or closed.
+            Ok(Redirected::Yes) => drop(response),
+            Ok(Redirected::No) => break response,
+            Err(reason) => break Response::network_error(reason),
+        }
+    };
+    // What a preflight allowed is forgotten if it came to nothing.
+    if needs_preflight && response.is_network_error() {
+        params.services.cors_preflight_cache().clear(&params.request);
+    }
+    let response = filter(&params.request, response);
+    let response = finish(params, response);
+    verify_integrity(params, response).await
 }
 
 /// The steps before anything is fetched.
@@ -118,7 +122,7 @@ fn prepare(params: &mut FetchParams) -> Result<(), NetworkError> {
 }
 
 /// Step 11: the first case that suits the request.
-async fn dispatch(params: &mut FetchParams) -> Response {
+async fn dispatch(params: &mut FetchParams, has_preflight: &mut bool) -> Response {
     if let Some(preloaded) = params.preloaded_response_candidate.take() {
         return preloaded.await;
     }
@@ -157,11 +161,8 @@ async fn dispatch(params: &mut FetchParams) -> Response {
     if !needs_preflight {
         return override_fetch(params, FetchType::Http(MakeCorsPreflight::No)).await;
     }
-    let response = override_fetch(params, FetchType::Http(MakeCorsPreflight::Yes)).await;
-    if response.is_network_error() {
-        params.services.cors_preflight_cache().clear(&params.request);
-    }
-    response
+    *has_preflight = true;
+    override_fetch(params, FetchType::Http(MakeCorsPreflight::Yes)).await
 }
 
 /// Which algorithm is overridden.

@@ -41,6 +41,8 @@ pub(crate) struct FetchParams {
     pub(crate) silenced: Silenced,
     /// Its name for the observer.
     pub(crate) id: FetchId,
+    /// HTTP fetch's response is a redirect that main fetch is to follow.
+    pub(crate) follows_redirect: bool,
     /// Which connections the next request over the network may take.
     pub(crate) new_connection: NewConnection,
 }
@@ -66,6 +68,7 @@ impl FetchParams {
             record: None,
             silenced: Silenced::default(),
             id,
+            follows_redirect: false,
             new_connection: NewConnection::No,
         }
     }

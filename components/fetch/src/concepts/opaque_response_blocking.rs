@@ -72,7 +72,7 @@ pub(crate) async fn opaque_response_safelist_check(
     }
     // 6. How it begins.
     let Some(body) = response.body.take() else { return Ok(response) };
-    let (header, body) = peek(body.into_stream()).await?;
+    let (header, body) = peek(body.into_stream()).await;
     let is_ok = response.is_ok_status();
     response.body = Some(crate::Body::from_stream(body.into_boxed(), None, None));
     // 7.–8. Media.
@@ -208,17 +208,23 @@ fn begins_like_json(text: &str) -> bool {
 }
 
 /// The first bytes of a stream, and the whole of it again.
-async fn peek(mut stream: BodyStream) -> Result<(Bytes, BodyStream), NetworkError> {
+async fn peek(mut stream: BodyStream) -> (Bytes, BodyStream) {
     let mut header = BytesMut::new();
     let mut seen = Vec::new();
     while header.len() < SNIFFED
         && let Some(chunk) = stream.next().await
     {
-        let chunk = chunk?;
-        header.extend_from_slice(&chunk[..chunk.len().min(SNIFFED - header.len())]);
-        seen.push(Ok(chunk));
+        // NOTE: a body that breaks off is judged by what came of it, and breaks off for its reader too.
+        if let Ok(chunk) = &chunk {
+            header.extend_from_slice(&chunk[..chunk.len().min(SNIFFED - header.len())]);
+        }
+        let is_end = chunk.is_err();
+        seen.push(chunk);
+        if is_end {
+            break;
+        }
     }
-    Ok((header.freeze(), BodyStream::new(stream::iter(seen).chain(stream).boxed())))
+    (header.freeze(), BodyStream::new(stream::iter(seen).chain(stream).boxed()))
 }
 
 #[cfg(test)]
