@@ -8,7 +8,10 @@ use longhaul_background_fetch::{
     BackgroundFetches, Connectivity, Dependencies, Display, NoDisplay, PermissionState,
 };
 use longhaul_cookies::{AllowAll, CookieJar, CookiePolicy, JarConfig};
-use longhaul_fetch::Services;
+use longhaul_fetch::{
+    CredentialPrompt, PolicyCheck, ReportSink, RequestInterceptor, RequestObserver, SchemeHandler, Services,
+    SiteDataCleaner,
+};
 use longhaul_hsts::{KnownHosts, Preload};
 use longhaul_http_cache::HttpCache;
 use longhaul_net::{Network, NetworkConfig};
@@ -192,6 +195,58 @@ impl Builder {
         self
     }
 
+    /// Who asks the user for credentials. Without it nobody does, and pages see status 401.
+    pub fn credential_prompt(self, prompt: Arc<dyn CredentialPrompt>) -> Self {
+        self.services(move |services| services.with_credential_prompt(prompt))
+    }
+
+    /// Whether public pages need the permissions `local-network` and `loopback-network` for local addresses; they do unless this
+    /// says otherwise.
+    pub fn local_network_access_checks(self, on: bool) -> Self {
+        self.services(move |services| services.with_local_network_access_checks(on))
+    }
+
+    /// Whether opaque responses that no page embeds are blocked; they are unless this says otherwise.
+    pub fn opaque_response_blocking(self, on: bool) -> Self {
+        self.services(move |services| services.with_opaque_response_blocking(on))
+    }
+
+    /// Whether `file:` URLs are fetched; they are not unless this says otherwise.
+    pub fn file_urls(self, on: bool) -> Self {
+        self.services(move |services| services.with_file_urls(on))
+    }
+
+    /// Who hears of violations of policies.
+    pub fn reports(self, reports: Arc<dyn ReportSink>) -> Self {
+        self.services(move |services| services.with_reports(reports))
+    }
+
+    /// What decides in place of content security policies, which do unless this says otherwise.
+    pub fn policy(self, policy: Arc<dyn PolicyCheck>) -> Self {
+        self.services(move |services| services.with_policy(policy))
+    }
+
+    /// Who sees every step of every fetch; `tracing` does unless this says otherwise.
+    pub fn observer(self, observer: Arc<dyn RequestObserver>) -> Self {
+        self.services(move |services| services.with_observer(observer))
+    }
+
+    /// Who may answer before the network, service workers and caches do.
+    pub fn interceptor(self, interceptor: Arc<dyn RequestInterceptor>) -> Self {
+        self.services(move |services| services.with_interceptor(interceptor))
+    }
+
+    /// Who fetches the URLs of a scheme that the Fetch Standard does not know.
+    pub fn scheme(self, scheme: &str, handler: Arc<dyn SchemeHandler>) -> Self {
+        let scheme = scheme.to_owned();
+        self.services(move |services| services.with_scheme_handler(&scheme, handler))
+    }
+
+    /// Who clears what `Clear-Site-Data` asks for.
+    pub fn site_data_cleaner(self, cleaner: Arc<dyn SiteDataCleaner>) -> Self {
+        self.services(move |services| services.with_site_data_cleaner(cleaner))
+    }
+
     /// Whether to begin without a network.
     pub fn offline(mut self, offline: bool) -> Self {
         self.offline = offline;
@@ -269,6 +324,7 @@ impl Builder {
             if let Some(value) = &self.accept_language {
                 services = services.with_accept_language(value);
             }
+            services = services.with_local_network_permission(Arc::new(self.permissions.clone()));
             self.services.into_iter().fold(services, |services, change| change(services))
         };
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use longhaul_background_fetch::{PermissionPolicy, PermissionState};
+use longhaul_fetch::{EnvironmentSettings, LocalNetworkFeature, LocalNetworkPermission, serialize_origin};
 use longhaul_storage::{Column, ColumnKind, Profile, StorageError, TableDefinition, WriteBehind};
 
 pub(crate) static PERMISSIONS: TableDefinition = TableDefinition {
@@ -180,6 +181,18 @@ fn parse(state: &str) -> Option<PermissionState> {
 impl PermissionPolicy for Permissions {
     fn request(&self, origin: &str) -> BoxFuture<'static, PermissionState> {
         futures::future::ready(self.state(BACKGROUND_FETCH, origin)).boxed()
+    }
+}
+
+/// A public page reaches local addresses if that was granted. Nobody is asked here: what is `prompt` is refused.
+impl LocalNetworkPermission for Permissions {
+    fn request(
+        &self,
+        client: Arc<EnvironmentSettings>,
+        feature: LocalNetworkFeature,
+    ) -> BoxFuture<'static, bool> {
+        let state = self.state(feature.as_str(), &serialize_origin(&client.origin));
+        futures::future::ready(state == PermissionState::Granted).boxed()
     }
 }
 

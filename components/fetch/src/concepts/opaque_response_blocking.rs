@@ -62,7 +62,11 @@ pub(crate) async fn opaque_response_safelist_check(
         }
     }
     // 4. It follows what has shown itself to be media.
-    let state = request.no_cors_media_request_state;
+    // NOTE: a background fetch that goes on was judged by its first part, and is spliced only to the same resource.
+    let state = match request.resumption {
+        Some(_) => NoCorsMediaRequestState::Subsequent,
+        None => request.no_cors_media_request_state,
+    };
     if state == NoCorsMediaRequestState::Subsequent {
         return Ok(response);
     }
@@ -208,7 +212,8 @@ fn begins_like_json(text: &str) -> bool {
 }
 
 /// The first bytes of a stream, and the whole of it again.
-async fn peek(mut stream: BodyStream) -> (Bytes, BodyStream) {
+async fn peek(stream: BodyStream) -> (Bytes, BodyStream) {
+    let mut stream = stream.fuse();
     let mut header = BytesMut::new();
     let mut seen = Vec::new();
     while header.len() < SNIFFED

@@ -4,8 +4,10 @@
 mod support;
 
 mod abort;
+mod algorithm_table;
 mod body;
 mod cors;
+mod environment_and_credentials;
 mod policy;
 mod redirect;
 mod request_headers;

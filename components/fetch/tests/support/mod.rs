@@ -1,5 +1,6 @@
 //! A network that answers from a script and remembers what went over the wire.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -7,8 +8,8 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use longhaul_fetch::{
     BodyError, ConnectionKey, ConnectionTiming, CookieRequest, CookieStore, EnvironmentSettings,
-    FetchOptions, HeaderList, HttpVersion, Mode, Network, NetworkError, Request, RequestOrigin, Response,
-    Services, WireBody, WireRequest, WireResponse, fetch,
+    FetchOptions, HeaderList, HttpVersion, Mode, Network, NetworkError, NewConnection, Request,
+    RequestOrigin, Response, Services, WireBody, WireRequest, WireResponse, fetch,
 };
 use url::Url;
 
@@ -22,6 +23,8 @@ pub(crate) struct Seen {
     pub(crate) headers: HeaderList,
     pub(crate) body: Vec<u8>,
     pub(crate) key: ConnectionKey,
+    pub(crate) new_connection: NewConnection,
+    pub(crate) has_proxy_credentials: bool,
 }
 
 impl Seen {
@@ -63,11 +66,28 @@ type Script = dyn Fn(&Seen) -> Answer + Send + Sync;
 pub(crate) struct FakeNetwork {
     script: Arc<Script>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    yields: AtomicBool,
+    under_way: Arc<()>,
 }
 
 impl FakeNetwork {
     pub(crate) fn new(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Arc<FakeNetwork> {
-        Arc::new(FakeNetwork { script: Arc::new(script), seen: Arc::default() })
+        Arc::new(FakeNetwork {
+            script: Arc::new(script),
+            seen: Arc::default(),
+            yields: AtomicBool::new(false),
+            under_way: Arc::default(),
+        })
+    }
+
+    /// From now on it takes a while to answer.
+    pub(crate) fn yield_before_answering(&self) {
+        self.yields.store(true, Ordering::Relaxed);
+    }
+
+    /// The number of requests that wait for their answer.
+    pub(crate) fn under_way(&self) -> usize {
+        Arc::strong_count(&self.under_way) - 1
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -82,7 +102,13 @@ impl Network for FakeNetwork {
         key: ConnectionKey,
     ) -> BoxFuture<'static, Result<WireResponse, NetworkError>> {
         let (script, seen) = (Arc::clone(&self.script), Arc::clone(&self.seen));
+        let (yields, under_way) = (self.yields.load(Ordering::Relaxed), Arc::clone(&self.under_way));
         Box::pin(async move {
+            let _under_way = under_way;
+            if yields {
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            }
             let mut body = Vec::new();
             let (mut stream, length): (BoxStream<'static, Result<Bytes, BodyError>>, _) = match request.body {
                 WireBody::Empty => (stream::empty().boxed(), None),
@@ -107,6 +133,8 @@ impl Network for FakeNetwork {
                 headers: request.headers.into_iter().collect(),
                 body,
                 key,
+                new_connection: request.new_connection,
+                has_proxy_credentials: request.proxy_credentials.is_some(),
             };
             seen.lock().unwrap().push(record.clone());
             match script(&record) {

@@ -9,5 +9,6 @@ mod content_codings;
 mod cookies;
 mod cors;
 mod http2;
+mod policies;
 mod redirects;
 mod uploads;
