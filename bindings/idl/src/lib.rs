@@ -14,10 +14,11 @@ pub use dom_exceptions::{DomException, QuotaExceededError, core_bindings};
 include!(concat!(env!("OUT_DIR"), "/generated.rs"));
 
 /// Makes a Rust type the object behind a native interface: `platform_object!(Headers => headers);`, where `headers` is the
-/// generated module of its most derived interface.
+/// generated module of its most derived interface. With `realm of field`, its wrappers belong to the realm of what that field
+/// holds.
 #[macro_export]
 macro_rules! platform_object {
-    ($type:ty => $($module:ident)::+) => {
+    ($type:ty => $($module:ident)::+ $(, realm of $($path:tt).+)?) => {
         impl $crate::runtime::PlatformObject for $type {
             fn interface(&self) -> &'static $crate::runtime::InterfaceDescriptor {
                 &$($module)::+::DESCRIPTOR
@@ -31,6 +32,12 @@ macro_rules! platform_object {
             ) -> Result<$crate::runtime::Value, $crate::runtime::Exception> {
                 $($module)::+::invoke(self, realm, member, args)
             }
+
+            $(
+                fn realm(&self) -> Option<$crate::runtime::RealmId> {
+                    Some(self.$($path).+.realm_id())
+                }
+            )?
         }
     };
 }

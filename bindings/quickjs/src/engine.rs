@@ -21,7 +21,7 @@ use longhaul_idl::{
 use rquickjs::{Context, Ctx, Persistent, Runtime, Value as JsValue, promise::PromiseState};
 
 use crate::{
-    modules::{self, ModuleLoader, Modules},
+    modules::{ModuleLoader, Modules},
     promises::{self, Rejection},
     realm::{RealmState, Roots, Scope},
     script_error::{ScriptError, ScriptErrorKind},
@@ -104,6 +104,28 @@ pub(crate) struct Shared {
     notices: RefCell<Vec<Notice>>,
     /// The engine's number for named properties objects; 0 before the first.
     pub(crate) named_properties_class: Cell<u32>,
+    /// How often the engine is entered right now.
+    entered: Cell<usize>,
+}
+
+/// Counts an entry into the engine for as long as it lasts.
+struct Entered<'a> {
+    shared: &'a Shared,
+    before: usize,
+}
+
+impl<'a> Entered<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let before = shared.entered.get();
+        shared.entered.set(before + 1);
+        Self { shared, before }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.shared.entered.set(self.before);
+    }
 }
 
 /// A rejection to tell of, or one told of that has a handler after all.
@@ -224,7 +246,7 @@ impl Engine {
         if self.shared.realm(options.id).is_some() {
             return Err(mount(format!("{:?} is in use", options.id)));
         }
-        let context = Context::full(&self.runtime).map_err(|error| mount(error.to_string()))?;
+        let context = self.new_context().map_err(|error| mount(error.to_string()))?;
         let RealmOptions { bindings, core, global, exposure, secure_context, agent, id, on_error, modules } =
             options;
         let state = Rc::new(RealmState {
@@ -245,7 +267,7 @@ impl Engine {
             graveyard: Rc::default(),
         });
         self.shared.realms.borrow_mut().insert(id, Rc::clone(&state));
-        let made = context.with(|ctx| {
+        let made = self.with(&context, |ctx| {
             let scope = Scope::new(ctx, Rc::clone(&state));
             let mut all = core_bindings();
             all.extend(bindings);
@@ -280,7 +302,9 @@ impl Engine {
         self.shared.notices.borrow_mut().retain(|notice| notice.realm != realm);
         drop(state.end());
         drop(state);
-        self.runtime.run_gc();
+        if self.shared.entered.get() == 0 {
+            self.runtime.run_gc();
+        }
     }
 
     /// Runs a classic script, then a microtask checkpoint; a task tells of unhandled rejections. An exception is reported as
@@ -304,20 +328,7 @@ impl Engine {
     pub fn evaluate_module(&self, realm: RealmId, source: &[u8], url: &str) -> Result<(), ScriptError> {
         let evaluation = self.enter(realm, |scope| {
             let promise =
-                modules::declare(&scope.ctx, &url.replace('\0', ""), source.to_vec()).and_then(|module| {
-                    let (_, promise) = module.eval()?;
-                    let report = scope.closure("", 1, |scope, _, args| {
-                        let reason = args
-                            .first()
-                            .cloned()
-                            .unwrap_or_else(|| JsValue::new_undefined(scope.ctx.clone()));
-                        scope.report(reason);
-                        Ok(JsValue::new_undefined(scope.ctx.clone()))
-                    })?;
-                    let undefined = JsValue::new_undefined(scope.ctx.clone());
-                    scope.helper("then")?.call::<_, ()>((promise.clone(), undefined, report))?;
-                    Ok(Persistent::save(&scope.ctx, promise))
-                });
+                scope.module_script(source, url).map(|promise| Persistent::save(&scope.ctx, promise));
             promise.map_err(|error| reported(scope, error))
         });
         let Some(evaluation) = evaluation else { return Err(no_realm()) };
@@ -342,10 +353,15 @@ impl Engine {
         self.checkpoint();
     }
 
+    /// Does something in a realm at once, also while script runs; no microtask checkpoint follows.
+    pub fn run_now(&self, realm: RealmId, task: &mut dyn FnMut(&dyn longhaul_idl::runtime::Realm)) {
+        self.enter(realm, |scope| task(scope));
+    }
+
     fn enter<T>(&self, realm: RealmId, run: impl FnOnce(&Scope<'_>) -> T) -> Option<T> {
         let state = self.shared.realm(realm)?;
         let context = state.context.borrow().clone()?;
-        let result = context.with(|ctx| {
+        let result = self.with(&context, |ctx| {
             let scope = Scope::new(ctx, state);
             scope.sweep();
             run(&scope)
@@ -353,9 +369,40 @@ impl Engine {
         Some(result)
     }
 
-    /// <https://html.spec.whatwg.org/#perform-a-microtask-checkpoint>, and the first steps of
-    /// <https://html.spec.whatwg.org/#notify-about-rejected-promises>.
+    /// Enters a context. Where script that runs already has called its host, and this is the host again, the engine's lock is
+    /// held further up.
+    #[allow(unsafe_code, reason = "the engine enters a context only once by itself")]
+    fn with<T>(&self, context: &Context, run: impl FnOnce(Ctx<'_>) -> T) -> T {
+        let entered = Entered::new(&self.shared);
+        if entered.before == 0 {
+            return context.with(run);
+        }
+        // SAFETY: the context is of this engine's runtime, whose lock a caller on this thread holds for as long as this runs.
+        let ctx = unsafe { Ctx::from_raw(context.as_raw()) };
+        run(ctx)
+    }
+
+    /// A context, also while another one is entered.
+    #[allow(unsafe_code, reason = "the engine locks its runtime to make one")]
+    fn new_context(&self) -> Result<Context, rquickjs::Error> {
+        let entered = self.shared.entered.get() > 0;
+        let other = self.shared.realms().into_iter().find_map(|realm| realm.context.borrow().clone());
+        let Some(other) = other.filter(|_| entered) else { return Context::full(&self.runtime) };
+        // SAFETY: the runtime lives and is locked by a caller on this thread; the new context has one reference, which the
+        // owner takes over.
+        unsafe {
+            let made = rquickjs::qjs::JS_NewContext(other.get_runtime_ptr());
+            let made = std::ptr::NonNull::new(made).ok_or(rquickjs::Error::Allocation)?;
+            Ok(Context::from_raw(made, self.runtime.clone()))
+        }
+    }
+
+    /// <https://html.spec.whatwg.org/#perform-a-microtask-checkpoint>, then unhandled rejections.
     fn checkpoint(&self) {
+        // The stack is not empty where script has called its host.
+        if self.shared.entered.get() > 0 {
+            return;
+        }
         self.run_microtasks();
         let rejections = std::mem::take(&mut *self.shared.rejections.borrow_mut());
         let handled = std::mem::take(&mut *self.shared.handled.borrow_mut());

@@ -200,6 +200,13 @@ impl<'js> Scope<'js> {
         if address(object) == address(&self.state.global) {
             return Ok(self.global_object());
         }
+        // What belongs to a realm has its wrapper there.
+        if let Some(realm) = object.realm().filter(|realm| *realm != self.state.id)
+            && let Some(state) = self.state.shared.upgrade().and_then(|shared| shared.realm(realm))
+            && let Some(own) = Scope::enter(&self.ctx, state)
+        {
+            return own.wrap(object);
+        }
         if let Some(wrapper) = self.cached_wrapper(address(object)) {
             return Ok(wrapper);
         }
@@ -236,6 +243,9 @@ impl<'js> Scope<'js> {
         let saved = Persistent::save(&self.ctx, reference);
         let replaced = self.state.roots.borrow_mut().wrappers.insert(address, saved);
         drop(replaced);
+        if object.wrapped_eagerly() {
+            receiver.slots(self)?;
+        }
         Ok(wrapper)
     }
 

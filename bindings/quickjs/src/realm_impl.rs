@@ -20,6 +20,20 @@ impl<'js> Scope<'js> {
         args.into_iter().map(|value| self.to_js(value, None)).collect()
     }
 
+    /// Evaluates a module script; what its promise rejects with is reported.
+    pub(crate) fn module_script(&self, source: &[u8], url: &str) -> Result<rquickjs::Promise<'js>> {
+        let module = rquickjs::Module::declare(self.ctx.clone(), url.replace('\0', ""), source.to_vec())?;
+        let (_, promise) = module.eval()?;
+        let report = self.closure("", 1, |scope, _, args| {
+            let reason = args.first().cloned().unwrap_or_else(|| JsValue::new_undefined(scope.ctx.clone()));
+            scope.report(reason);
+            Ok(JsValue::new_undefined(scope.ctx.clone()))
+        })?;
+        let undefined = JsValue::new_undefined(self.ctx.clone());
+        self.helper("then")?.call::<_, ()>((promise.clone(), undefined, report))?;
+        Ok(promise)
+    }
+
     /// Runs a classic script.
     pub(crate) fn classic_script(&self, source: &[u8], file: &str) -> Result<JsValue<'js>> {
         let source = String::from_utf8_lossy(source).into_owned();
@@ -178,5 +192,9 @@ impl Realm for Scope<'_> {
 
     fn run_script(&self, source: &[u8], file: &str) -> std::result::Result<Value, Exception> {
         self.out(self.classic_script(source, file).and_then(|value| self.any(value)))
+    }
+
+    fn run_module(&self, source: &[u8], url: &str) -> std::result::Result<(), Exception> {
+        self.out(self.module_script(source, url).map(drop))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use super::{Exception, InterfaceDescriptor, Realm, Value};
+use super::{Exception, InterfaceDescriptor, Realm, RealmId, Value};
 
 /// A shared platform object. Two references are the same object when they point to the same allocation; each realm shows one
 /// wrapper for it.
@@ -25,6 +25,16 @@ pub trait PlatformObject: Any + Send + Sync + 'static {
         member: MemberId,
         args: Vec<Value>,
     ) -> Result<Value, Exception>;
+
+    /// The realm that its wrapper belongs to, whichever realm it is given to first: nodes and windows have one.
+    fn realm(&self) -> Option<RealmId> {
+        None
+    }
+
+    /// Whether the self-hosted core's `init` runs as soon as there is a wrapper, not at the first use of its slots.
+    fn wrapped_eagerly(&self) -> bool {
+        false
+    }
 }
 
 impl dyn PlatformObject {

@@ -133,6 +133,12 @@ pub trait Realm {
     /// # Errors
     /// What the script throws, or its `SyntaxError`.
     fn run_script(&self, source: &[u8], file: &str) -> Result<Value, Exception>;
+
+    /// Runs a module script now, without a microtask checkpoint. What it throws later is reported.
+    ///
+    /// # Errors
+    /// Why it, or one of its imports, cannot be run.
+    fn run_module(&self, source: &[u8], url: &str) -> Result<(), Exception>;
 }
 
 /// A task of an event loop, to run in a realm.
