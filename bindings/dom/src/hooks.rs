@@ -5,6 +5,7 @@ use std::sync::Arc;
 use longhaul_idl::runtime::{Exception, Held, Hook, ObjectRef, Realm, TaskSource, Value};
 
 use crate::background_fetch::update_ui;
+use crate::dom::node::NodeRef;
 use crate::html::{WorkerError, delay, message_port};
 use crate::{fetch, streams, structured_clone};
 
@@ -16,6 +17,8 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
         crate::service_worker::answer_fetch(realm, number(&event)? as u64, answer)
     }),
     ("cancelBody", streams::cancel_body),
+    ("activate", activate),
+    ("cancelActivation", cancel_activation),
     ("cancelTimer", cancel_timer),
     ("cloneAppend", structured_clone::append),
     ("cloneDrop", structured_clone::forget),
@@ -44,6 +47,13 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
     ("now", now),
     ("packageBody", fetch::package_body),
     ("pullBody", streams::pull_body),
+    ("eventParents", event_parents),
+    ("handlerScope", handler_scope),
+    ("hasActivation", has_activation),
+    ("inclusiveAncestors", inclusive_ancestors),
+    ("nodeWrapped", node_wrapped),
+    ("observeMutations", observe_mutations),
+    ("preActivate", pre_activate),
     ("runTimerScript", run_timer_script),
     ("sinkChunk", streams::sink_chunk),
     ("sinkEnd", streams::sink_end),
@@ -167,4 +177,82 @@ fn aborted(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
     let reason = held(realm, reason)?;
     crate::global_scope(realm)?.abort_observers().aborted(realm, number(&call)? as u64, reason);
     Ok(Value::Undefined)
+}
+
+/// The node that a hook is given.
+fn node(args: Vec<Value>) -> Result<NodeRef, Exception> {
+    match args.into_iter().next() {
+        Some(Value::Object(object)) => crate::dom::node::node(&object),
+        _ => Err(Exception::type_error("the hook takes a node")),
+    }
+}
+
+/// There is a wrapper of a node: gives the root of its tree.
+fn node_wrapped(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let node = node(args)?;
+    node.mark_wrapped();
+    Ok(Value::Object(node.root()))
+}
+
+/// <https://dom.spec.whatwg.org/#get-the-parent>, of a node and each of its parents.
+fn event_parents(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let is_load = matches!(args.get(1), Some(Value::String(kind)) if **kind == *"load");
+    let mut last = node(args)?;
+    let mut parents = Vec::new();
+    while let Some(parent) = last.parent() {
+        parents.push(Value::Object(Arc::clone(&parent) as ObjectRef));
+        last = parent;
+    }
+    let window = last.document_data().and_then(|data| data.window());
+    if let Some(window) = window.filter(|_| !is_load) {
+        parents.push(Value::Object(window));
+    }
+    Ok(Value::Sequence(parents))
+}
+
+fn inclusive_ancestors(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let mut current = Some(node(args)?);
+    let mut ancestors = Vec::new();
+    while let Some(node) = current {
+        current = node.parent();
+        ancestors.push(Value::Object(node as ObjectRef));
+    }
+    Ok(Value::Sequence(ancestors))
+}
+
+fn observe_mutations(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    if let Some(document) = node(args)?.document()
+        && let Some(data) = document.document_data()
+    {
+        data.set_observed();
+    }
+    Ok(Value::Undefined)
+}
+
+fn has_activation(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    Ok(Value::Boolean(crate::html::has_activation_behaviour(&node(args)?)))
+}
+
+fn pre_activate(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    Ok(crate::html::pre_activate(&node(args)?).map_or(Value::Null, Value::Boolean))
+}
+
+fn cancel_activation(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let before = matches!(args.get(1), Some(Value::Boolean(true)));
+    crate::html::cancel_activation(&node(args)?, before);
+    Ok(Value::Undefined)
+}
+
+fn activate(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    crate::html::activate(realm, &node(args)?)?;
+    Ok(Value::Undefined)
+}
+
+/// <https://html.spec.whatwg.org/#getting-the-current-value-of-the-event-handler>: an element, its form, its document.
+fn handler_scope(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let element = node(args)?;
+    let object = |node: NodeRef| Value::Object(node as ObjectRef);
+    let form = crate::html::form_owner(&element).unwrap_or_else(|| Arc::clone(&element));
+    let document = element.document().unwrap_or_else(|| Arc::clone(&element));
+    Ok(Value::Sequence(vec![object(element), object(form), object(document)]))
 }

@@ -102,12 +102,12 @@ async fn an_agent_that_is_terminated_drops_what_it_had_to_do() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_runaway_script_is_ended() {
-    let limits = AgentLimits { task: Duration::from_millis(200), ..AgentLimits::default() };
+    let limits = AgentLimits { task: Duration::from_secs(2), ..AgentLimits::default() };
     let loaded =
         load("console.log('on'); try { for (;;) {} } catch { for (;;) {} } finally { for (;;) {} }", limits)
             .await;
     match loaded.page {
-        Err(PageError::Ended { end, .. }) => assert_eq!(end, AgentEnd::Runaway(Duration::from_millis(200))),
+        Err(PageError::Ended { end, .. }) => assert_eq!(end, AgentEnd::Runaway(Duration::from_secs(2))),
         other => panic!("{other:?}"),
     }
     assert_eq!(loaded.console.all(), ["on"]);
@@ -115,7 +115,7 @@ async fn a_runaway_script_is_ended() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_microtask_that_never_ends_is_ended() {
-    let limits = AgentLimits { task: Duration::from_millis(200), ..AgentLimits::default() };
+    let limits = AgentLimits { task: Duration::from_secs(2), ..AgentLimits::default() };
     let loaded = load("(function again() { Promise.resolve().then(again) })()", limits).await;
     assert!(matches!(loaded.page, Err(PageError::Ended { end: AgentEnd::Runaway(_), .. })));
 }

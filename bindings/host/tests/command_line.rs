@@ -138,7 +138,7 @@ addEventListener('load', () => { console.log('load'); setTimeout(() => console.w
         [
             "[window] inline loading",
             "[window] external",
-            "[window] deferred loading",
+            "[window] deferred interactive",
             "[window] module imported",
             "[window] DOMContentLoaded",
             "[window] load",

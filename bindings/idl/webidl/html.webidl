@@ -8,79 +8,215 @@ typedef EventHandlerNonNull? EventHandler;
 callback OnErrorEventHandlerNonNull = any ((Event or DOMString) event, optional DOMString source, optional unsigned long lineno, optional unsigned long colno, optional any error);
 typedef OnErrorEventHandlerNonNull? OnErrorEventHandler;
 
-// NOTE: nothing here navigates, so a WindowProxy never changes the Window it stands for.
-typedef Window WindowProxy;
-
-// FIXME: not yet: frames, history, opening, closing, focus, dialogs, messages and drawing
+// FIXME: not yet: focus, dialogs, printing and drawing
 [Global=Window, Exposed=Window, LegacyUnenumerableNamedProperties]
 interface Window : EventTarget {
   [LegacyUnforgeable] readonly attribute WindowProxy window;
   [Replaceable] readonly attribute WindowProxy self;
   [LegacyUnforgeable] readonly attribute Document document;
   attribute DOMString name;
-  // FIXME: not yet: [PutForwards=href]
-  [LegacyUnforgeable] readonly attribute Location location;
+  [PutForwards=href, LegacyUnforgeable] readonly attribute Location location;
+  readonly attribute History history;
+  undefined close();
+  readonly attribute boolean closed;
+  undefined stop();
+  undefined focus();
+  undefined blur();
 
   [Replaceable] readonly attribute WindowProxy frames;
   [Replaceable] readonly attribute unsigned long length;
   [LegacyUnforgeable] readonly attribute WindowProxy? top;
+  attribute any opener;
   [Replaceable] readonly attribute WindowProxy? parent;
+  readonly attribute Element? frameElement;
+  WindowProxy? open(optional USVString url = "", optional DOMString target = "_blank", optional [LegacyNullToEmptyString] DOMString features = "");
 
   readonly attribute Navigator navigator;
+
+  getter object (DOMString name);
 };
 Window includes GlobalEventHandlers;
 Window includes WindowEventHandlers;
 Window includes WindowOrWorkerGlobalScope;
 
+// FIXME: not yet: designMode, execCommand() and what else edits
 partial interface Document {
-  [LegacyUnforgeable] readonly attribute Location? location;
-  // FIXME: not yet: readonly attribute USVString referrer;
-  // FIXME: not yet: readonly attribute DOMString lastModified;
+  [PutForwards=href, LegacyUnforgeable] readonly attribute Location? location;
+  attribute USVString domain;
+  readonly attribute USVString referrer;
+  attribute USVString cookie;
+  readonly attribute DOMString lastModified;
   readonly attribute DocumentReadyState readyState;
   attribute DOMString title;
+  [Reflect] attribute DOMString dir;
+  attribute HTMLElement? body;
+  readonly attribute HTMLHeadElement? head;
+  [SameObject] readonly attribute HTMLCollection images;
+  [SameObject] readonly attribute HTMLCollection embeds;
+  [SameObject] readonly attribute HTMLCollection plugins;
+  [SameObject] readonly attribute HTMLCollection links;
+  [SameObject] readonly attribute HTMLCollection forms;
+  [SameObject] readonly attribute HTMLCollection scripts;
+  [SameObject] readonly attribute HTMLCollection anchors;
+  NodeList getElementsByName(DOMString elementName);
+  readonly attribute Element? currentScript;
+
+  Document open(optional DOMString unused1, optional DOMString unused2);
+  undefined close();
+  undefined write(DOMString... text);
+  undefined writeln(DOMString... text);
+
   readonly attribute WindowProxy? defaultView;
+  boolean hasFocus();
   readonly attribute DocumentVisibilityState visibilityState;
   readonly attribute boolean hidden;
-  // NOTE: no script element has a node of its own, so this is `null` while any script runs.
-  readonly attribute HTMLOrSVGScriptElement? currentScript;
+  readonly attribute Element? activeElement;
 
   [LegacyLenientThis] attribute EventHandler onreadystatechange;
   attribute EventHandler onvisibilitychange;
 };
+Document includes GlobalEventHandlers;
 
 enum DocumentReadyState { "loading", "interactive", "complete" };
 enum DocumentVisibilityState { "visible", "hidden" };
 
-// NOTE: stands for the union of script elements, which do not exist yet; only `null` is ever one.
-typedef Node HTMLOrSVGScriptElement;
-
-// FIXME: not yet: the setters of its attributes, assign(), replace(), reload(), ancestorOrigins
+// FIXME: not yet: ancestorOrigins
 [Exposed=Window]
 interface Location {
-  [LegacyUnforgeable] stringifier readonly attribute USVString href;
+  [LegacyUnforgeable] stringifier attribute USVString href;
   [LegacyUnforgeable] readonly attribute USVString origin;
-  [LegacyUnforgeable] readonly attribute USVString protocol;
-  [LegacyUnforgeable] readonly attribute USVString host;
-  [LegacyUnforgeable] readonly attribute USVString hostname;
-  [LegacyUnforgeable] readonly attribute USVString port;
-  [LegacyUnforgeable] readonly attribute USVString pathname;
-  [LegacyUnforgeable] readonly attribute USVString search;
-  [LegacyUnforgeable] readonly attribute USVString hash;
+  [LegacyUnforgeable] attribute USVString protocol;
+  [LegacyUnforgeable] attribute USVString host;
+  [LegacyUnforgeable] attribute USVString hostname;
+  [LegacyUnforgeable] attribute USVString port;
+  [LegacyUnforgeable] attribute USVString pathname;
+  [LegacyUnforgeable] attribute USVString search;
+  [LegacyUnforgeable] attribute USVString hash;
+
+  [LegacyUnforgeable] undefined assign(USVString url);
+  [LegacyUnforgeable] undefined replace(USVString url);
+  [LegacyUnforgeable] undefined reload();
 };
 
-// FIXME: not yet: the handlers of element and input events
+enum ScrollRestoration { "auto", "manual" };
+
+[Exposed=Window]
+interface History {
+  readonly attribute unsigned long length;
+  attribute ScrollRestoration scrollRestoration;
+  readonly attribute any state;
+  undefined go(optional long delta = 0);
+  undefined back();
+  undefined forward();
+  undefined pushState(any data, DOMString unused, optional USVString? url = null);
+  undefined replaceState(any data, DOMString unused, optional USVString? url = null);
+};
+
+// FIXME: not yet: the handlers of input devices, drawing and media that plays
 interface mixin GlobalEventHandlers {
+  attribute EventHandler onabort;
+  attribute EventHandler onblur;
+  attribute EventHandler oncancel;
+  attribute EventHandler onchange;
+  attribute EventHandler onclick;
+  attribute EventHandler onclose;
   attribute OnErrorEventHandler onerror;
+  attribute EventHandler onfocus;
+  attribute EventHandler oninput;
+  attribute EventHandler oninvalid;
+  attribute EventHandler onkeydown;
+  attribute EventHandler onkeyup;
   attribute EventHandler onload;
+  attribute EventHandler onloadeddata;
+  attribute EventHandler onloadedmetadata;
+  attribute EventHandler onloadstart;
+  attribute EventHandler onmousedown;
+  attribute EventHandler onmousemove;
+  attribute EventHandler onmouseover;
+  attribute EventHandler onmouseup;
+  attribute EventHandler onprogress;
+  attribute EventHandler onreset;
+  attribute EventHandler onresize;
+  attribute EventHandler onscroll;
+  attribute EventHandler onselect;
+  attribute EventHandler onsubmit;
+  attribute EventHandler ontoggle;
 };
 
-// FIXME: not yet: the handlers of unloading, history, messages and storage
+// FIXME: not yet: the handlers of printing and storage
 interface mixin WindowEventHandlers {
+  attribute OnBeforeUnloadEventHandler onbeforeunload;
+  attribute EventHandler onhashchange;
+  attribute EventHandler onmessage;
+  attribute EventHandler onmessageerror;
   attribute EventHandler onoffline;
   attribute EventHandler ononline;
-  // FIXME: not yet: attribute EventHandler onpageshow;
+  attribute EventHandler onpagehide;
+  attribute EventHandler onpageshow;
+  attribute EventHandler onpopstate;
   attribute EventHandler onrejectionhandled;
   attribute EventHandler onunhandledrejection;
+  attribute EventHandler onunload;
+};
+
+[LegacyTreatNonObjectAsNull]
+callback OnBeforeUnloadEventHandlerNonNull = DOMString? (Event event);
+typedef OnBeforeUnloadEventHandlerNonNull? OnBeforeUnloadEventHandler;
+
+[Exposed=Window, LonghaulSelfHosted]
+interface HashChangeEvent : Event {
+  constructor(DOMString type, optional HashChangeEventInit eventInitDict = {});
+  readonly attribute USVString oldURL;
+  readonly attribute USVString newURL;
+};
+dictionary HashChangeEventInit : EventInit {
+  USVString oldURL = "";
+  USVString newURL = "";
+};
+
+[Exposed=Window, LonghaulSelfHosted]
+interface PopStateEvent : Event {
+  constructor(DOMString type, optional PopStateEventInit eventInitDict = {});
+  readonly attribute any state;
+};
+dictionary PopStateEventInit : EventInit {
+  any state = null;
+};
+
+[Exposed=Window, LonghaulSelfHosted]
+interface PageTransitionEvent : Event {
+  constructor(DOMString type, optional PageTransitionEventInit eventInitDict = {});
+  readonly attribute boolean persisted;
+};
+dictionary PageTransitionEventInit : EventInit {
+  boolean persisted = false;
+};
+
+[Exposed=Window, LonghaulSelfHosted]
+interface SubmitEvent : Event {
+  constructor(DOMString type, optional SubmitEventInit eventInitDict = {});
+  readonly attribute HTMLElement? submitter;
+};
+dictionary SubmitEventInit : EventInit {
+  HTMLElement? submitter = null;
+};
+
+// FIXME: not yet: positions, buttons and keys
+[Exposed=Window, LonghaulSelfHosted]
+interface UIEvent : Event {
+  constructor(DOMString type, optional UIEventInit eventInitDict = {});
+  readonly attribute long detail;
+};
+dictionary UIEventInit : EventInit {
+  long detail = 0;
+};
+[Exposed=Window, LonghaulSelfHosted]
+interface MouseEvent : UIEvent {
+  constructor(DOMString type, optional MouseEventInit eventInitDict = {});
+  readonly attribute boolean ctrlKey;
+};
+dictionary MouseEventInit : UIEventInit {
+  boolean ctrlKey = false;
 };
 
 [Exposed=Window]

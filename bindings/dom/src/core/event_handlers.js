@@ -1,17 +1,51 @@
 // Event handlers: https://html.spec.whatwg.org/#event-handlers
 const { internal } = core;
-const { Map, MapPrototypeGet, MapPrototypeSet, MapPrototypeDelete, ReflectApply, StringPrototypeSlice } = primordials;
+const { Function, Map, MapPrototypeGet, MapPrototypeSet, MapPrototypeDelete, ReflectApply, StringPrototypeSlice } = primordials;
 
 // <https://html.spec.whatwg.org/#event-handler-idl-attributes>: the getter.
 core.export("getEventHandler", (target, name) => {
   const { handlers } = native.slots(target);
   if (handlers === undefined) return null;
   const handler = MapPrototypeGet(handlers, name);
-  return handler === undefined ? null : handler.value;
+  return handler === undefined ? null : current(handler);
+});
+
+// <https://html.spec.whatwg.org/#getting-the-current-value-of-the-event-handler>: text is compiled when it is first needed.
+function current(handler) {
+  const { value } = handler;
+  if (typeof value !== "object" || value === null || native.isCallable(value) || value.isText !== true) return value;
+  handler.value = null;
+  try {
+    handler.value = compile(value.text, value.element, value.special);
+  } catch (exception) {
+    native.reportException(exception);
+  }
+  return handler.value;
+}
+
+// The text as the body of a function whose scope is the element, its form and its document.
+function compile(text, element, special) {
+  const names = special ? "event, source, lineno, colno, error" : "event";
+  // What is no body by itself is none in here either.
+  new Function(names, text);
+  const scope = native.hook("handlerScope", element);
+  const make = new Function("a", "b", "c", "with (c) with (b) with (a) return function (" + names + ") {\n" + text + "\n}");
+  return make(scope[0], scope[1], scope[2]);
+}
+
+// <https://html.spec.whatwg.org/#event-handler-content-attributes>
+core.export("setHandlerText", (target, name, text, element, file) => {
+  const slots = native.slots(target);
+  if (text === null) {
+    internal.setEventHandler(target, name, null);
+    return;
+  }
+  const special = name === "onerror" && target === native.global;
+  internal.setEventHandler(target, name, { __proto__: null, isText: true, text, element, special, file });
 });
 
 // <https://html.spec.whatwg.org/#event-handler-idl-attributes>: the setter.
-core.export("setEventHandler", (target, name, value) => {
+internal.setEventHandler = (target, name, value) => {
   const slots = native.slots(target);
   if (slots.handlers === undefined) slots.handlers = new Map();
   const existing = MapPrototypeGet(slots.handlers, name);
@@ -39,12 +73,13 @@ core.export("setEventHandler", (target, name, value) => {
     passive: false,
     once: false,
     signal: null,
-    handler: (event, eventSlots) => process(handler.value, target, event, eventSlots),
+    handler: (event, eventSlots) => process(current(handler), target, event, eventSlots),
     removed: false,
   };
   MapPrototypeSet(slots.handlers, name, handler);
   internal.addListener(target, handler.listener);
-});
+};
+core.export("setEventHandler", internal.setEventHandler);
 
 // <https://html.spec.whatwg.org/#the-event-handler-processing-algorithm>
 function process(callback, target, event, slots) {

@@ -124,9 +124,14 @@ function invoke(event, slots, currentTarget, phase) {
   // 10. NOTE: the prefixed names of animation events are of no use without animations.
 }
 
-// <https://dom.spec.whatwg.org/#get-the-parent>: a document's is its window; every other target has none.
-function parentOf(target, type) {
-  return type !== "load" && native.implements(target, "Document") ? native.global : null;
+// <https://dom.spec.whatwg.org/#get-the-parent>, all the way up: a node's is its parent, a document's its window.
+function pathOf(target, type) {
+  const path = internal.newList();
+  internal.append(path, target);
+  if (native.slots(target).isNode !== true) return path;
+  const parents = native.hook("eventParents", target, type);
+  for (let index = 0; index < parents.length; index += 1) internal.append(path, parents[index]);
+  return path;
 }
 
 // <https://dom.spec.whatwg.org/#concept-event-dispatch>
@@ -136,12 +141,22 @@ internal.dispatch = (event, target, targetOverride) => {
   slots.dispatching = true;
   slots.listenerThrew = false;
   // 5.1.–5.9. The path.
-  const path = internal.newList();
-  internal.append(path, target);
-  const parent = parentOf(target, slots.type);
-  if (parent !== null) internal.append(path, parent);
+  const path = pathOf(target, slots.type);
   slots.path = path;
   slots.target = targetOverride;
+  // 5.4. and 5.9.6.: what a click does by itself.
+  let activated = null;
+  if (slots.type === "click" && native.implements(event, "MouseEvent")) {
+    for (let index = 0; index < path.length; index += 1) {
+      if (index > 0 && !slots.bubbles) break;
+      if (native.slots(path[index]).isNode === true && native.hook("hasActivation", path[index])) {
+        activated = path[index];
+        break;
+      }
+    }
+  }
+  // 5.11. Before anyone hears of it.
+  const before = activated !== null ? native.hook("preActivate", activated) : null;
   // 5.13. Down, capturing.
   for (let index = path.length - 1; index >= 0; index -= 1) {
     slots.eventPhase = index === 0 ? 2 : 1;
@@ -160,6 +175,11 @@ internal.dispatch = (event, target, targetOverride) => {
   slots.dispatching = false;
   slots.stopPropagation = false;
   slots.stopImmediatePropagation = false;
+  // 11. What it does by itself.
+  if (activated !== null) {
+    if (!slots.canceled) native.hook("activate", activated);
+    else if (before !== null) native.hook("cancelActivation", activated, before);
+  }
   // 12. Whether nobody canceled it.
   return !slots.canceled;
 };
@@ -212,6 +232,6 @@ core.export("fireEvent", (target, type, interfaceName = "Event", init = undefine
 });
 
 // At the window, with the document as the target that listeners see.
-core.export("fireAtWindow", (type, document) => {
-  internal.dispatch(internal.createEvent("Event", type, { __proto__: null }), native.global, document);
+core.export("fireAtWindow", (type, document, interfaceName = "Event", init = undefined) => {
+  internal.dispatch(internal.createEvent(interfaceName, type, { __proto__: null, ...init }), native.global, document);
 });

@@ -57,6 +57,8 @@ impl std::fmt::Debug for GlobalOptions {
 /// The part of a global object that does not depend on which one it is.
 pub(crate) struct GlobalScope {
     options: GlobalOptions,
+    /// What the settings have become since, one after the other.
+    changed: Versions,
     /// The time origin on the monotonic clock.
     time_origin: Duration,
     /// The time origin on the wall clock, in milliseconds.
@@ -80,6 +82,7 @@ impl GlobalScope {
             time_origin: clock.monotonic(),
             wall_clock_origin: since_epoch.as_secs_f64() * 1000.0,
             options,
+            changed: Versions::default(),
             abort_observers: AbortObservers::default(),
             background_fetches: BackgroundFetchRegistrations::default(),
             clones: CloneTable::default(),
@@ -96,8 +99,23 @@ impl GlobalScope {
         &self.options.user_agent
     }
 
+    /// The environment's settings as they are now.
     pub(crate) fn settings(&self) -> &Arc<EnvironmentSettings> {
-        &self.options.environment
+        self.changed.last().unwrap_or(&self.options.environment)
+    }
+
+    /// Changes what a document may change of them.
+    pub(crate) fn change_settings(&self, change: impl FnOnce(&mut EnvironmentSettings)) {
+        let mut settings = EnvironmentSettings::clone(self.settings());
+        change(&mut settings);
+        if settings != **self.settings() {
+            self.changed.push(Arc::new(settings));
+        }
+    }
+
+    /// What it was made with, for another environment.
+    pub(crate) fn options(&self, environment: Arc<EnvironmentSettings>) -> GlobalOptions {
+        GlobalOptions { environment, ..self.options.clone() }
     }
 
     pub(crate) fn timers(&self) -> &dyn TimerHost {
@@ -158,6 +176,46 @@ impl GlobalScope {
     pub(crate) fn wall_clock_milliseconds(&self) -> i64 {
         let since_epoch = self.user_agent().clock().now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Settings that follow one another. What was given out stays where it is.
+#[derive(Default)]
+struct Versions(OnceLock<Box<Version>>);
+
+struct Version {
+    settings: Arc<EnvironmentSettings>,
+    next: Versions,
+}
+
+impl Versions {
+    /// The place behind the last one.
+    fn end(&self) -> (Option<&Arc<EnvironmentSettings>>, &Versions) {
+        let (mut last, mut place) = (None, self);
+        while let Some(version) = place.0.get() {
+            last = Some(&version.settings);
+            place = &version.next;
+        }
+        (last, place)
+    }
+
+    fn last(&self) -> Option<&Arc<EnvironmentSettings>> {
+        self.end().0
+    }
+
+    fn push(&self, settings: Arc<EnvironmentSettings>) {
+        // NOTE: only the document's own thread changes them, so the place is free.
+        let _ = self.end().1.0.set(Box::new(Version { settings, next: Versions::default() }));
+    }
+}
+
+impl Drop for Versions {
+    fn drop(&mut self) {
+        // However many there are, they go without a call for each.
+        let mut next = self.0.take();
+        while let Some(mut version) = next {
+            next = version.next.0.take();
+        }
     }
 }
 

@@ -1,27 +1,83 @@
 //! <https://html.spec.whatwg.org/#the-location-interface>, <https://html.spec.whatwg.org/#worker-locations>
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use longhaul_idl::runtime::{Exception, Realm};
+use longhaul_idl::runtime::{
+    Exception, InterfaceDescriptor, MemberId, PlatformObject, Realm, RealmId, Value,
+};
 use longhaul_idl::{LocationMethods, WorkerLocationMethods};
 use url::{Url, quirks};
 
+use super::WindowGlobal;
+use super::navigate::{Navigation, navigate};
+
 /// A window's location.
-pub(crate) struct Location(Url);
+pub(crate) struct Location {
+    window: Weak<WindowGlobal>,
+    realm: RealmId,
+}
 
 /// A worker's location.
 pub(crate) struct WorkerLocation(Url);
 
-longhaul_idl::platform_object!(Location => longhaul_idl::location);
+impl PlatformObject for Location {
+    fn interface(&self) -> &'static InterfaceDescriptor {
+        &longhaul_idl::location::DESCRIPTOR
+    }
+
+    fn invoke(
+        self: Arc<Self>,
+        realm: &dyn Realm,
+        member: MemberId,
+        args: Vec<Value>,
+    ) -> Result<Value, Exception> {
+        longhaul_idl::location::invoke(self, realm, member, args)
+    }
+
+    fn realm(&self) -> Option<RealmId> {
+        Some(self.realm)
+    }
+}
+
 longhaul_idl::platform_object!(WorkerLocation => longhaul_idl::worker_location);
 
 impl Location {
-    pub(super) fn new(url: Url) -> Self {
-        Self(url)
+    pub(super) fn new(window: Weak<WindowGlobal>, realm: RealmId) -> Self {
+        Self { window, realm }
     }
 
-    pub(super) fn url(&self) -> &Url {
-        &self.0
+    fn window(&self) -> Result<Arc<WindowGlobal>, Exception> {
+        self.window.upgrade().ok_or_else(|| Exception::dom("InvalidStateError", "the document is gone"))
+    }
+
+    fn url(&self) -> Result<Url, Exception> {
+        Ok(self.window()?.url())
+    }
+
+    /// <https://html.spec.whatwg.org/#location-object-navigate>
+    fn navigate(&self, realm: &dyn Realm, url: Url, replace: bool, reload: bool) -> Result<(), Exception> {
+        let window = self.window()?;
+        let source = realm.global().downcast::<WindowGlobal>().unwrap_or_else(|| Arc::clone(&window));
+        let mut navigation = Navigation::from_window(&source);
+        navigation.replace = replace;
+        navigation.reload = reload;
+        // What is set before the page has loaded takes the place of what is there.
+        navigate(realm, &window.context(), url, navigation);
+        Ok(())
+    }
+
+    fn go(&self, realm: &dyn Realm, url: &str, replace: bool) -> Result<(), Exception> {
+        let base = crate::global_scope(realm)?.settings().api_base_url.clone();
+        let parsed = base
+            .join(url)
+            .map_err(|_| Exception::dom("SyntaxError", format!("{} is no URL", crate::shown(url))))?;
+        self.navigate(realm, parsed, replace, false)
+    }
+
+    fn change(&self, realm: &dyn Realm, change: impl FnOnce(&mut Url)) -> Result<(), Exception> {
+        let mut url = self.url()?;
+        change(&mut url);
+        self.navigate(realm, url, false, false)
     }
 }
 
@@ -32,44 +88,95 @@ impl WorkerLocation {
 }
 
 macro_rules! url_parts {
-    ($($methods:ident for $object:ty),*) => {$(
-        impl $methods for $object {
-            fn href(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
-                Ok(self.0.to_string())
-            }
-
-            fn origin(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
-                Ok(quirks::origin(&self.0))
-            }
-
-            fn protocol(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
-                Ok(quirks::protocol(&self.0).to_owned())
-            }
-
-            fn host(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
-                Ok(quirks::host(&self.0).to_owned())
-            }
-
-            fn hostname(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
-                Ok(quirks::hostname(&self.0).to_owned())
-            }
-
-            fn port(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
-                Ok(quirks::port(&self.0).to_owned())
-            }
-
-            fn pathname(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
-                Ok(quirks::pathname(&self.0).to_owned())
-            }
-
-            fn search(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
-                Ok(quirks::search(&self.0).to_owned())
-            }
-
-            fn hash(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
-                Ok(quirks::hash(&self.0).to_owned())
-            }
+    ($($part:ident)*) => {$(
+        fn $part(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
+            Ok(quirks::$part(&self.0).to_owned())
         }
     )*};
 }
-url_parts!(LocationMethods for Location, WorkerLocationMethods for WorkerLocation);
+
+impl WorkerLocationMethods for WorkerLocation {
+    fn href(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
+        Ok(self.0.to_string())
+    }
+
+    fn origin(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
+        Ok(quirks::origin(&self.0))
+    }
+
+    url_parts!(protocol host hostname port pathname search hash);
+}
+
+macro_rules! location_parts {
+    ($($get:ident $set:ident)*) => {$(
+        fn $get(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
+            Ok(quirks::$get(&self.url()?).to_owned())
+        }
+
+        fn $set(self: &Arc<Self>, realm: &dyn Realm, value: String) -> Result<(), Exception> {
+            self.change(realm, |url| {
+                // What does not fit leaves the URL as it is.
+                let _ = quirks::$set(url, &value);
+            })
+        }
+    )*};
+}
+
+impl LocationMethods for Location {
+    fn href(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
+        Ok(self.url()?.to_string())
+    }
+
+    fn set_href(self: &Arc<Self>, realm: &dyn Realm, value: String) -> Result<(), Exception> {
+        self.go(realm, &value, false)
+    }
+
+    fn origin(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
+        Ok(quirks::origin(&self.url()?))
+    }
+
+    location_parts!(host set_host hostname set_hostname port set_port pathname set_pathname search set_search);
+
+    fn protocol(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
+        Ok(quirks::protocol(&self.url()?).to_owned())
+    }
+
+    fn set_protocol(self: &Arc<Self>, realm: &dyn Realm, value: String) -> Result<(), Exception> {
+        let mut url = self.url()?;
+        if quirks::set_protocol(&mut url, &value).is_err()
+            && !value.starts_with(|c: char| c.is_ascii_alphabetic())
+        {
+            return Err(Exception::dom("SyntaxError", format!("{} is no scheme", crate::shown(&value))));
+        }
+        if matches!(url.scheme(), "http" | "https") {
+            self.navigate(realm, url, false, false)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn hash(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
+        Ok(quirks::hash(&self.url()?).to_owned())
+    }
+
+    fn set_hash(self: &Arc<Self>, realm: &dyn Realm, value: String) -> Result<(), Exception> {
+        let mut url = self.url()?;
+        url.set_fragment(Some(value.strip_prefix('#').unwrap_or(&value)));
+        if url.fragment() == self.url()?.fragment() {
+            return Ok(());
+        }
+        self.navigate(realm, url, false, false)
+    }
+
+    fn assign(self: &Arc<Self>, realm: &dyn Realm, url: String) -> Result<(), Exception> {
+        self.go(realm, &url, false)
+    }
+
+    fn replace(self: &Arc<Self>, realm: &dyn Realm, url: String) -> Result<(), Exception> {
+        self.go(realm, &url, true)
+    }
+
+    fn reload(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
+        self.navigate(realm, self.url()?, true, true)
+    }
+}

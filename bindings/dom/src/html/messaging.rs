@@ -14,8 +14,14 @@ pub(super) fn window_post_message(
     transfer: Vec<Held>,
 ) -> Result<(), Exception> {
     let scope = crate::global_scope(realm)?;
-    // FIXME: 2. the incumbent settings are this window's: a caller in another window is told as this one.
-    let own = scope.settings().origin.clone();
+    // 2. The incumbent settings: those of the window whose script called.
+    let target = realm.global().downcast::<super::WindowGlobal>();
+    let source = target.as_ref().and_then(|window| window.context().window_of_realm(realm.caller()));
+    let own = match &source {
+        Some(source) => source.environment().origin.clone(),
+        None => scope.settings().origin.clone(),
+    };
+    let source = source.or(target).map(|window| window.context());
     // 4.–5. Whom it is for.
     let wanted = match target_origin {
         "*" => None,
@@ -40,7 +46,8 @@ pub(super) fn window_post_message(
         }
         // 8.2.–8.7. `message`, or `messageerror`.
         let received = message.into_handle(realm).and_then(|handle| {
-            let (target, source) = (Value::Object(realm.global()), Value::Object(realm.global()));
+            let target = Value::Object(realm.global());
+            let source = source.map_or(Value::Null, |source| source.proxy());
             realm.core("receiveMessage", vec![target, handle, Value::String(origin.into()), source]).map(drop)
         });
         if let Err(exception) = received {

@@ -2,22 +2,35 @@
 
 mod beacon;
 mod broadcast_channel;
+mod browsing_context;
 mod document;
+mod element_fetch;
+mod elements;
+mod forms;
 mod global_scope;
+mod history;
+mod hyperlink;
+mod loading;
 mod location;
 pub(crate) mod message_port;
 mod messaging;
+mod navigate;
 mod navigator;
+mod parser;
 mod port_end;
+mod script_element;
 mod service_worker_global_scope;
 mod window;
 mod window_or_worker_global_scope;
 mod worker;
 mod worker_global_scope;
 
+pub use browsing_context::{BrowsingContext, WindowRealms};
 pub use document::{fire_dom_content_loaded, fire_load};
 pub use global_scope::{ConsoleSink, GlobalOptions, TimerHost};
+pub use navigate::{LoadedDocument, load_document};
 pub use port_end::PortEnd;
+pub use script_element::is_javascript_type;
 pub use service_worker_global_scope::ServiceWorkerGlobal;
 pub use window::WindowGlobal;
 pub use worker::{WorkerControl, WorkerError, WorkerEvents, WorkerHost, WorkerRequest};
@@ -25,12 +38,21 @@ pub use worker_global_scope::{
     DedicatedWorkerGlobal, SharedWorkerGlobal, WorkerOptions, WorkerThread, fire_connect,
 };
 
-use document::Document;
+use history::History;
 use location::{Location, WorkerLocation};
 use navigator::{Navigator, WorkerNavigator};
 
 pub(crate) use broadcast_channel::BroadcastChannel;
+pub(crate) use document::{DomParser, XmlSerializer};
+use elements::parsed;
+pub(crate) use elements::{
+    ElementState, attribute_changed, children_changed, cloned, connected, form_owner, inserted,
+    minds_its_place, removed,
+};
+pub(crate) use forms::{activate, cancel_activation, has_activation_behaviour, pre_activate};
+pub(crate) use loading::Loading;
 pub(crate) use message_port::{MessageChannel, MessagePort};
+pub(crate) use parser::parse_fragment;
 pub(crate) use worker::{SharedWorker, Worker};
 
 pub(crate) use global_scope::{GlobalScope, global_scope};

@@ -1,90 +1,394 @@
 //! <https://html.spec.whatwg.org/#the-window-object>
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use longhaul_idl::runtime::{ByteString, DomString, Exception, Held, ObjectRef, PromiseOf, Realm, Value};
+use longhaul::fetch::{CspDisposition, EnvironmentSettings, ReferrerPolicy};
+use longhaul_idl::runtime::{
+    AgentHandle, ByteString, DomString, Exception, GlobalProxy as _, Held, InterfaceDescriptor, MemberId,
+    ObjectRef, PlatformObject, PromiseOf, Realm, RealmId, Value,
+};
 use longhaul_idl::{RequestInfo, RequestInit, TimerHandler, WindowMethods};
+use url::Url;
 
+use super::browsing_context::{BrowsingContext, WindowRealms};
+use super::navigate::{Navigation, navigate};
 use super::window_or_worker_global_scope::{self as mixin, window_or_worker_global_scope_members};
-use super::{Document, GlobalOptions, GlobalScope, Location, Navigator};
+use super::{GlobalOptions, GlobalScope, History, Location, Navigator};
+use crate::dom::document::{Kind, new_document};
+use crate::dom::node::{Node, NodeRef, objects};
 
 /// The global object of a page.
 pub struct WindowGlobal {
+    realm: RealmId,
     scope: Arc<GlobalScope>,
-    document: Arc<Document>,
+    document: NodeRef,
     location: Arc<Location>,
     navigator: Arc<Navigator>,
-    name: Mutex<DomString>,
+    history: Arc<History>,
+    context: Arc<BrowsingContext>,
+    agent: OnceLock<Arc<dyn AgentHandle>>,
 }
 
-longhaul_idl::platform_object!(WindowGlobal => longhaul_idl::window);
+impl PlatformObject for WindowGlobal {
+    fn interface(&self) -> &'static InterfaceDescriptor {
+        &longhaul_idl::window::DESCRIPTOR
+    }
+
+    fn invoke(
+        self: Arc<Self>,
+        realm: &dyn Realm,
+        member: MemberId,
+        args: Vec<Value>,
+    ) -> Result<Value, Exception> {
+        longhaul_idl::window::invoke(self, realm, member, args)
+    }
+
+    fn realm(&self) -> Option<RealmId> {
+        Some(self.realm)
+    }
+}
 
 impl WindowGlobal {
-    /// The window of a page that is about to be loaded, with the title of its document.
+    /// The window of a page that is about to be loaded, in a top-level browsing context without frames.
     pub fn new(options: GlobalOptions, title: &str) -> Arc<Self> {
-        let scope = GlobalScope::new(options);
-        let location = Arc::new(Location::new(scope.settings().creation_url.clone()));
-        Arc::new(Self {
-            document: Document::new(title, Arc::clone(&location)),
-            location,
-            navigator: Arc::new(Navigator::default()),
-            name: Mutex::default(),
-            scope,
+        let url = options.environment.creation_url.clone();
+        let context = BrowsingContext::new(None, None, "", None);
+        let window = Self::in_context(options, &context, url, "text/html");
+        context.set_active(&window);
+        let document = &window.document;
+        for element in ["html", "head", "title"] {
+            let parent = document.descendants().last().unwrap_or_else(|| Arc::clone(document));
+            parent.link(
+                &crate::dom::element::create_element(document, crate::dom::element::html_name(element)),
+                None,
+            );
+        }
+        if let Some(element) = document.descendants().last() {
+            element.link(&Node::text(document, title.into()), None);
+        }
+        window
+    }
+
+    /// The window of a page that is about to be loaded, in a top-level browsing context whose windows get their realms from
+    /// `realms`. The realm's id must be [`Self::realm_id`].
+    pub fn top_level(options: GlobalOptions, realms: Arc<dyn WindowRealms>) -> Arc<Self> {
+        let url = options.environment.creation_url.clone();
+        let context = BrowsingContext::new(None, None, "", Some(realms));
+        let window = Self::in_context(options, &context, url, "text/html");
+        context.set_active(&window);
+        window
+    }
+
+    pub(super) fn in_context(
+        options: GlobalOptions,
+        context: &Arc<BrowsingContext>,
+        url: Url,
+        content_type: &str,
+    ) -> Arc<Self> {
+        let realm = RealmId::next();
+        let kind = if content_type == "text/html" { Kind::Html } else { Kind::Xml };
+        let document = new_document(realm, kind, content_type, url);
+        if let Some(data) = document.document_data() {
+            data.set_ready_state(longhaul_idl::DocumentReadyState::Loading);
+        }
+        Arc::new_cyclic(|me| {
+            if let Some(data) = document.document_data() {
+                data.set_window(me);
+            }
+            Self {
+                realm,
+                scope: GlobalScope::new(options),
+                document,
+                location: Arc::new(Location::new(me.clone(), realm)),
+                navigator: Arc::new(Navigator::default()),
+                history: Arc::new(History::new(me.clone(), realm)),
+                context: Arc::clone(context),
+                agent: OnceLock::new(),
+            }
         })
+    }
+
+    /// The id that its realm has.
+    pub fn realm_id(&self) -> RealmId {
+        self.realm
+    }
+
+    /// The browsing context that it is in.
+    pub fn context(&self) -> Arc<BrowsingContext> {
+        Arc::clone(&self.context)
+    }
+
+    /// Its environment settings, as they are now.
+    pub fn environment(&self) -> &Arc<EnvironmentSettings> {
+        self.scope.settings()
+    }
+
+    /// What it was made with.
+    pub fn global_options(&self) -> GlobalOptions {
+        self.options(Arc::clone(self.scope.settings()))
+    }
+
+    /// The title of its document.
+    pub fn title(&self) -> String {
+        self.document.title_text()
+    }
+
+    /// The URL of its document.
+    pub fn url(&self) -> Url {
+        self.document
+            .document_data()
+            .map_or_else(|| self.scope.settings().creation_url.clone(), |data| data.url())
+    }
+
+    /// Tells it the agent that it lives in, before anything else runs.
+    pub fn set_agent(&self, agent: Arc<dyn AgentHandle>) {
+        // It is told once.
+        let _ = self.agent.set(agent);
+    }
+
+    pub(crate) fn agent(&self) -> Option<Arc<dyn AgentHandle>> {
+        self.agent.get().cloned()
     }
 
     pub(crate) fn scope(&self) -> Arc<GlobalScope> {
         Arc::clone(&self.scope)
     }
 
-    pub(super) fn document_object(&self) -> Arc<Document> {
+    pub(crate) fn document_node(&self) -> NodeRef {
         Arc::clone(&self.document)
+    }
+
+    pub(super) fn location_object(&self) -> ObjectRef {
+        Arc::clone(&self.location) as ObjectRef
+    }
+
+    pub(super) fn own_location(&self) -> Arc<Location> {
+        Arc::clone(&self.location)
+    }
+
+    pub(super) fn history_object(&self) -> &Arc<History> {
+        &self.history
+    }
+
+    pub(super) fn options(&self, environment: Arc<EnvironmentSettings>) -> GlobalOptions {
+        self.scope.options(environment)
+    }
+
+    /// <https://html.spec.whatwg.org/#concept-environment-noscript>
+    pub(super) fn allows_scripts(&self) -> bool {
+        !self.context.sandbox().no_scripts
+    }
+
+    /// <https://w3c.github.io/webappsec-csp/#should-block-inline>
+    pub(super) fn allows_inline(&self, _: &NodeRef, _: &str) -> bool {
+        // FIXME: policies on inline scripts.
+        true
+    }
+
+    /// Its base URL may be another now.
+    pub(super) fn base_changed(&self) {
+        crate::dom::node::changed();
+        let base = self.document.document_data().map(|data| data.base_url(&self.document));
+        if let Some(base) = base {
+            self.scope.change_settings(|settings| settings.api_base_url = base);
+        }
+    }
+
+    pub(super) fn url_changed(&self, url: &Url) {
+        let url = url.clone();
+        self.scope.change_settings(|settings| settings.creation_url = url);
+        self.base_changed();
+    }
+
+    /// <https://html.spec.whatwg.org/#the-meta-element>: policies.
+    pub(super) fn meta_inserted(&self, meta: &NodeRef) {
+        let Some(content) = meta.attr("content") else { return };
+        let in_head = meta.parent().is_some_and(|parent| parent.is_html("head"));
+        let equivalent = meta.attr("http-equiv").unwrap_or_default();
+        if equivalent.eq_ignore_ascii_case("content-security-policy") && in_head {
+            let policies: Vec<String> = content
+                .split(',')
+                .map(str::trim)
+                .filter(|policy| !policy.is_empty())
+                .map(str::to_owned)
+                .collect();
+            self.scope.change_settings(|settings| {
+                settings
+                    .policy_container
+                    .csp
+                    .extend(policies.into_iter().map(|p| (p, CspDisposition::Enforce)));
+            });
+        }
+        if meta.attr("name").is_some_and(|name| name.eq_ignore_ascii_case("referrer")) {
+            let policy = match content.trim().to_ascii_lowercase().as_str() {
+                "never" => ReferrerPolicy::from_keyword("no-referrer"),
+                "default" => ReferrerPolicy::from_keyword("strict-origin-when-cross-origin"),
+                "always" => ReferrerPolicy::from_keyword("unsafe-url"),
+                "origin-when-crossorigin" => ReferrerPolicy::from_keyword("origin-when-cross-origin"),
+                "" => None,
+                word => ReferrerPolicy::from_keyword(word),
+            };
+            if let Some(policy) = policy {
+                self.scope.change_settings(|settings| settings.policy_container.referrer_policy = policy);
+            }
+        }
+    }
+
+    pub(super) fn history_entry(&self, url: Url, state: Option<Held>, replace: bool) {
+        self.history.entry(url, state, replace);
+    }
+
+    /// Its document is not shown any more: nobody controls it, and what it fetched ends.
+    pub(super) fn ended(&self) {
+        super::parser::abort(&self.document);
+        let settings = self.scope.settings();
+        self.scope.user_agent().service_workers().unregister_client(&settings.id);
+    }
+
+    fn named_element(&self, name: &str) -> Option<NodeRef> {
+        if name.is_empty() {
+            return None;
+        }
+        self.document.descendants().find(|node| {
+            node.is_element()
+                && (node.attr("id").as_deref() == Some(name)
+                    || node
+                        .html_name()
+                        .is_some_and(|kind| matches!(&**kind, "embed" | "form" | "img" | "object"))
+                        && node.attr("name").as_deref() == Some(name))
+        })
     }
 }
 
 impl WindowMethods for WindowGlobal {
     window_or_worker_global_scope_members!();
 
-    fn window(self: &Arc<Self>, realm: &dyn Realm) -> Result<ObjectRef, Exception> {
-        Ok(realm.global())
+    fn window(self: &Arc<Self>, _: &dyn Realm) -> Result<Value, Exception> {
+        Ok(self.context.proxy())
     }
 
-    fn self_(self: &Arc<Self>, realm: &dyn Realm) -> Result<ObjectRef, Exception> {
-        Ok(realm.global())
+    fn self_(self: &Arc<Self>, _: &dyn Realm) -> Result<Value, Exception> {
+        Ok(self.context.proxy())
     }
 
     fn document(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
-        Ok(self.document_object())
+        Ok(self.document_node())
     }
 
     fn name(self: &Arc<Self>, _: &dyn Realm) -> Result<DomString, Exception> {
-        Ok(self.name.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Ok(self.context.name().into())
     }
 
     fn set_name(self: &Arc<Self>, _: &dyn Realm, value: DomString) -> Result<(), Exception> {
-        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = value;
+        self.context.set_name(&value);
         Ok(())
     }
 
     fn location(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
-        Ok(Arc::clone(&self.location) as ObjectRef)
+        Ok(self.location_object())
     }
 
-    fn frames(self: &Arc<Self>, realm: &dyn Realm) -> Result<ObjectRef, Exception> {
-        Ok(realm.global())
+    fn history(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
+        Ok(Arc::clone(&self.history) as ObjectRef)
+    }
+
+    fn close(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
+        // NOTE: only what a script has opened may be closed by one.
+        if self.context.frame().is_none() && self.context.opener().is_some() {
+            super::navigate::unload(&self.context);
+            self.context.close();
+        }
+        Ok(())
+    }
+
+    fn closed(self: &Arc<Self>, _: &dyn Realm) -> Result<bool, Exception> {
+        Ok(self.context.is_closed())
+    }
+
+    fn stop(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
+        self.context.begin_navigation();
+        Ok(())
+    }
+
+    fn focus(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
+        Ok(())
+    }
+
+    fn blur(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
+        Ok(())
+    }
+
+    fn frames(self: &Arc<Self>, _: &dyn Realm) -> Result<Value, Exception> {
+        Ok(self.context.proxy())
     }
 
     fn length(self: &Arc<Self>, _: &dyn Realm) -> Result<u32, Exception> {
-        // NOTE: the number of child navigables, and there are none.
-        Ok(0)
+        Ok(self.context.child_count())
     }
 
-    fn top(self: &Arc<Self>, realm: &dyn Realm) -> Result<Option<ObjectRef>, Exception> {
-        Ok(Some(realm.global()))
+    fn top(self: &Arc<Self>, _: &dyn Realm) -> Result<Option<Value>, Exception> {
+        Ok(self.context.top().map(|top| top.proxy()))
     }
 
-    fn parent(self: &Arc<Self>, realm: &dyn Realm) -> Result<Option<ObjectRef>, Exception> {
-        Ok(Some(realm.global()))
+    fn opener(self: &Arc<Self>, _: &dyn Realm) -> Result<Value, Exception> {
+        Ok(self.context.opener().map_or(Value::Null, |opener| opener.proxy()))
+    }
+
+    fn set_opener(self: &Arc<Self>, _: &dyn Realm, value: Value) -> Result<(), Exception> {
+        // FIXME: any other value becomes an ordinary property.
+        if matches!(value, Value::Null) {
+            self.context.disown();
+        }
+        Ok(())
+    }
+
+    fn parent(self: &Arc<Self>, _: &dyn Realm) -> Result<Option<Value>, Exception> {
+        if self.context.is_closed() {
+            return Ok(None);
+        }
+        Ok(Some(self.context.parent().map_or_else(|| self.context.proxy(), |parent| parent.proxy())))
+    }
+
+    fn frame_element(self: &Arc<Self>, _: &dyn Realm) -> Result<Option<ObjectRef>, Exception> {
+        let frame = self.context.frame().filter(|frame| {
+            super::elements::window_of(frame)
+                .is_some_and(|window| window.scope().settings().origin == self.scope.settings().origin)
+        });
+        Ok(objects(frame))
+    }
+
+    fn open(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        url: String,
+        target: DomString,
+        features: DomString,
+    ) -> Result<Option<Value>, Exception> {
+        let noreferrer = has_feature(&features, "noreferrer");
+        let noopener = noreferrer || has_feature(&features, "noopener");
+        let parsed = match url.is_empty() {
+            true => None,
+            false => {
+                let own = crate::global_scope(realm)?.settings().api_base_url.join(&url);
+                Some(own.map_err(|_| {
+                    Exception::dom("SyntaxError", format!("{} is no URL", crate::shown(&url)))
+                })?)
+            }
+        };
+        let target = if target.is_empty() { "_blank" } else { &*target };
+        let (context, fresh) = match self.context.find(target) {
+            Some(context) => (context, false),
+            None => match self.context.open(target, realm, noopener) {
+                Some(context) => (context, true),
+                None => return Ok(None),
+            },
+        };
+        if let Some(url) = parsed.filter(|url| !fresh || url.as_str() != "about:blank") {
+            let mut navigation = Navigation::from_window(self);
+            navigation.no_referrer = noreferrer;
+            navigate(realm, &context, url, navigation);
+        }
+        Ok((!noopener).then(|| context.proxy()))
     }
 
     fn post_message(
@@ -109,4 +413,41 @@ impl WindowMethods for WindowGlobal {
     fn navigator(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
         Ok(Arc::clone(&self.navigator) as ObjectRef)
     }
+
+    fn named_get(self: &Arc<Self>, realm: &dyn Realm, name: DomString) -> Result<Held, Exception> {
+        // NOTE: an index is a name like any other here.
+        let indexed = name.parse().ok().and_then(|index| self.context.child(index));
+        if let Some(child) = indexed.or_else(|| self.context.named_child(&name)) {
+            return realm.hold(Value::GlobalProxy(child));
+        }
+        match self.named_element(&name) {
+            Some(element) => realm.hold(Value::Object(element)),
+            None => realm.hold(Value::Undefined),
+        }
+    }
+
+    fn supported_property_names(self: &Arc<Self>, _: &dyn Realm) -> Result<Vec<DomString>, Exception> {
+        let mut names: Vec<DomString> = Vec::new();
+        let children = self.context.children().into_iter().map(|child| child.name());
+        let ids = self.document.descendants().filter_map(|node| node.attr("id"));
+        for name in children.chain(ids).filter(|name| !name.is_empty()) {
+            if !names.iter().any(|known| **known == *name) {
+                names.push(name.into());
+            }
+        }
+        Ok(names)
+    }
+
+    fn supports_property_name(self: &Arc<Self>, _: &dyn Realm, name: DomString) -> Result<bool, Exception> {
+        let indexed = name.parse().is_ok_and(|index| self.context.child(index).is_some());
+        Ok(indexed || self.context.named_child(&name).is_some() || self.named_element(&name).is_some())
+    }
+}
+
+/// <https://html.spec.whatwg.org/#concept-window-open-features-tokenize>, whether one is on.
+fn has_feature(features: &str, name: &str) -> bool {
+    features.split([',', ' ']).any(|feature| {
+        let (key, value) = feature.split_once('=').unwrap_or((feature, ""));
+        key.trim().eq_ignore_ascii_case(name) && !matches!(value.trim(), "0" | "no" | "false")
+    })
 }

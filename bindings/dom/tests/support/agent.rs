@@ -130,6 +130,7 @@ fn run(agent: Agent, user_agent: UserAgent, global: Global, lines: Lines, receiv
             (ServiceWorkerGlobal::new(options, *worker), Exposure::ServiceWorker)
         }
     };
+    let number = object.realm().unwrap_or_else(RealmId::next);
     let id = engine
         .create_realm(RealmOptions {
             bindings: longhaul_dom::bindings(),
@@ -138,7 +139,7 @@ fn run(agent: Agent, user_agent: UserAgent, global: Global, lines: Lines, receiv
             exposure,
             secure_context,
             agent: Arc::new(agent),
-            id: RealmId::next(),
+            id: number,
             on_error: Box::new(move |error| {
                 let _ = errors.send(format!("uncaught: {} ({}:{})", error.message, error.file, error.line));
             }),

@@ -1,7 +1,9 @@
 //! <https://html.spec.whatwg.org/#event-loop>: one thread, its engine, and what it is given to do.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -62,6 +64,17 @@ enum Work {
     Task(RealmId, Task),
     /// What the host itself does with the engine.
     Job(Box<dyn FnOnce(&Engine) + Send>),
+}
+
+thread_local! {
+    /// The engine of an agent's thread, for what runs on it without being given it.
+    static ENGINE: RefCell<std::rc::Weak<Engine>> = const { RefCell::new(std::rc::Weak::new()) };
+}
+
+/// Does something with the engine of this thread, if it is an agent's.
+pub(super) fn with_engine<T>(run: impl FnOnce(&Engine) -> T) -> Option<T> {
+    let engine = ENGINE.with_borrow(std::rc::Weak::upgrade)?;
+    Some(run(&engine))
 }
 
 /// An agent: a thread with an engine and an event loop. Dropping it ends it.
@@ -141,6 +154,17 @@ impl Agent {
     /// What the agent's realms are given.
     pub fn handle(&self) -> Arc<dyn AgentHandle> {
         self.shared.clone()
+    }
+
+    /// What ends realms of the agent, each once no script is on the stack.
+    pub(super) fn realm_ender(&self) -> Arc<dyn Fn(RealmId) + Send + Sync> {
+        let shared = Arc::downgrade(&self.shared);
+        Arc::new(move |realm| {
+            if let Some(shared) = shared.upgrade() {
+                let end = Box::new(move |engine: &Engine| engine.destroy_realm(realm));
+                shared.push(TaskSource::Networking, Work::Job(end));
+            }
+        })
     }
 
     /// The agent's timers.
@@ -421,9 +445,10 @@ impl Shared {
         let _entered = self.listeners.handle().enter();
         let limits = EngineLimits { memory: Some(self.limits.memory), stack: Some(self.limits.stack) };
         let engine = match Engine::new(limits) {
-            Ok(engine) => engine,
+            Ok(engine) => Rc::new(engine),
             Err(error) => return AgentEnd::Engine(error.to_string()),
         };
+        ENGINE.set(Rc::downgrade(&engine));
         // The thread sets it once.
         let _ = self.interrupt.set(engine.interrupt_handle());
         loop {

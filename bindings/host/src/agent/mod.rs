@@ -1,7 +1,6 @@
 //! Agents: the threads that run JavaScript, each with its engine and its event loop, and what runs in them: pages and
 //! service workers.
 
-mod document;
 mod event_loop;
 mod listeners;
 mod opened_windows;
@@ -10,9 +9,9 @@ mod service_worker;
 mod task_queues;
 mod uncaught;
 mod window;
+mod window_realms;
 mod worker;
 
-pub use document::{Document, ScriptElement, ScriptKind, ScriptTiming};
 pub use event_loop::{Agent, AgentEnd, AgentLimits};
 pub use listeners::Listeners;
 pub use opened_windows::{OpenedWindows, PageOpener};

@@ -5,13 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use longhaul::UserAgent;
 use longhaul::fetch::{
-    CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, ParserMetadata, ReferrerPolicy,
-    Request, RequestOrigin, Response,
+    CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, Request, RequestOrigin,
 };
 use longhaul_quickjs::ModuleLoader;
 use url::Url;
-
-use super::document::{ScriptElement, ScriptKind, is_javascript_type};
 
 /// The largest script that is loaded.
 const LIMIT: usize = 64 << 20;
@@ -19,8 +16,6 @@ const LIMIT: usize = 64 << 20;
 /// A script that came.
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
-    /// The URL that answered.
-    pub(super) url: Url,
     /// UTF-8, or what the response's charset made of it.
     pub(super) text: String,
 }
@@ -33,50 +28,17 @@ pub(super) struct LoadFailure {
     pub(super) reason: String,
 }
 
-/// <https://html.spec.whatwg.org/#fetch-a-classic-script> and
-/// <https://html.spec.whatwg.org/#fetch-a-single-module-script>.
-pub(super) async fn fetch_script(
-    user_agent: &UserAgent,
-    client: &Arc<EnvironmentSettings>,
-    url: Url,
-    element: &ScriptElement,
-) -> Result<Loaded, LoadFailure> {
-    let mut request = request(client, url, element.kind);
-    // <https://html.spec.whatwg.org/#create-a-potential-cors-request>; modules are CORS requests in any case.
-    match element.cross_origin.as_deref().map(str::trim) {
-        None => {}
-        Some(value) if value.eq_ignore_ascii_case("use-credentials") => {
-            request.mode = Mode::Cors;
-            request.credentials_mode = CredentialsMode::Include;
-        }
-        Some(_) => {
-            request.mode = Mode::Cors;
-            request.credentials_mode = CredentialsMode::SameOrigin;
-        }
-    }
-    request.integrity_metadata.clone_from(&element.integrity);
-    // An unknown word is the empty policy: the client's decides.
-    if let Some(policy) = ReferrerPolicy::from_keyword(&element.referrer_policy.to_ascii_lowercase()) {
-        request.referrer_policy = policy;
-    }
-    request.parser_metadata = ParserMetadata::ParserInserted;
-    finish(user_agent, request, element.kind).await
-}
-
-fn request(client: &Arc<EnvironmentSettings>, url: Url, kind: ScriptKind) -> Request {
+fn request(client: &Arc<EnvironmentSettings>, url: Url) -> Request {
     let mut request = Request::new(url);
     request.origin = RequestOrigin::Origin(client.origin.clone());
     request.client = Some(client.clone());
     request.destination = Destination::Script;
     request.initiator_type = Some("script".to_owned());
-    (request.mode, request.credentials_mode) = match kind {
-        ScriptKind::Classic => (Mode::NoCors, CredentialsMode::Include),
-        ScriptKind::Module => (Mode::Cors, CredentialsMode::SameOrigin),
-    };
+    (request.mode, request.credentials_mode) = (Mode::Cors, CredentialsMode::SameOrigin);
     request
 }
 
-async fn finish(user_agent: &UserAgent, request: Request, kind: ScriptKind) -> Result<Loaded, LoadFailure> {
+async fn finish(user_agent: &UserAgent, request: Request) -> Result<Loaded, LoadFailure> {
     let url = request.current_url().clone();
     let failed = |reason: String| LoadFailure { url: url.clone(), reason };
     let response = user_agent.fetch(request, FetchOptions::default()).await;
@@ -89,28 +51,16 @@ async fn finish(user_agent: &UserAgent, request: Request, kind: ScriptKind) -> R
         return Err(failed(format!("the server answered with status {}", response.status)));
     }
     let essence = response.header_list.extract_mime_type().map(|mime| mime.essence().to_owned());
-    if kind == ScriptKind::Module && !essence.as_deref().is_some_and(is_javascript_type) {
+    if !essence.as_deref().is_some_and(longhaul_dom::is_javascript_type) {
         let essence = essence.unwrap_or_else(|| "no type at all".to_owned());
         return Err(failed(format!("{essence} is not a JavaScript MIME type")));
     }
-    let answered = response.url().cloned().unwrap_or_else(|| url.clone());
-    let charset = match kind {
-        ScriptKind::Classic => charset(&response),
-        ScriptKind::Module => encoding_rs::UTF_8,
-    };
     let bytes = match response.body {
         Some(body) => body.read_all(Some(LIMIT)).await.map_err(|error| failed(error.to_string()))?,
         None => Bytes::new(),
     };
-    let (text, _, _) = charset.decode(&bytes);
-    Ok(Loaded { url: answered, text: text.into_owned() })
-}
-
-/// The encoding that a response names, UTF-8 otherwise.
-pub(super) fn charset(response: &Response) -> &'static encoding_rs::Encoding {
-    let mime = response.header_list.extract_mime_type();
-    let label = mime.as_ref().and_then(|mime| mime.parameter("charset"));
-    label.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes())).unwrap_or(encoding_rs::UTF_8)
+    let (text, _, _) = encoding_rs::UTF_8.decode(&bytes);
+    Ok(Loaded { text: text.into_owned() })
 }
 
 /// Resolves and fetches the modules that a page's modules import. It is called on the agent's thread, which waits.
@@ -127,12 +77,12 @@ impl ModuleLoader for PageModules {
 
     fn load(&self, url: &str) -> Result<Vec<u8>, String> {
         let url = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
-        let request = request(&self.client, url, ScriptKind::Module);
+        let request = request(&self.client, url);
         let user_agent = self.user_agent.clone();
         let (sender, receiver) = std::sync::mpsc::channel();
         self.runtime.spawn(async move {
             // The agent may have been ended meanwhile.
-            let _ = sender.send(finish(&user_agent, request, ScriptKind::Module).await);
+            let _ = sender.send(finish(&user_agent, request).await);
         });
         match receiver.recv() {
             Ok(loaded) => loaded.map(|loaded| loaded.text.into_bytes()).map_err(|error| error.to_string()),

@@ -14,9 +14,9 @@ impl Place {
         Place(Arc::new(Mutex::new(url.into())))
     }
 
-    /// Puts another one in its place; gives the one before.
-    pub(super) fn replace(&self, url: impl Into<String>) -> String {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), url.into())
+    /// Puts another one in its place.
+    pub(super) fn set(&self, url: impl Into<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = url.into();
     }
 
     fn get(&self) -> String {

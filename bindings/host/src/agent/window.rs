@@ -1,32 +1,20 @@
-//! A page: a document fetched through the Fetch layer, and its scripts run in a window of its own agent.
+//! A page: a document fetched through the Fetch layer, and its scripts run in a window of its own agent, with those of its
+//! frames.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures::StreamExt as _;
-use futures::future::{BoxFuture, FutureExt as _, Shared};
 use longhaul::UserAgent;
 use longhaul::fetch::{
-    CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, PolicyContainer, Request,
-    RequestOrigin,
+    CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, Request, RequestOrigin,
 };
-use longhaul_dom::{ConsoleSink, GlobalOptions, WindowGlobal};
-use longhaul_idl::runtime::{Exception, Exposure, Realm, RealmId, TaskSource, Value};
-use longhaul_quickjs::RealmOptions;
+use longhaul_dom::{BrowsingContext, ConsoleSink, GlobalOptions, LoadedDocument, WindowGlobal};
+use longhaul_idl::runtime::{Realm, TaskSource, Value};
 use url::Url;
 
-use super::document::{Document, ScriptElement, ScriptKind, ScriptTiming};
 use super::event_loop::{Agent, AgentEnd, AgentLimits};
 use super::listeners::Listeners;
-use super::script_loading::{LoadFailure, Loaded, PageModules, charset, fetch_script};
-use super::uncaught::{Place, error_reporter};
+use super::window_realms::WindowRealms;
 use super::worker::WorkerAgents;
-
-/// The largest document that is loaded.
-const DOCUMENT_LIMIT: usize = 64 << 20;
-/// How many scripts are fetched at a time.
-const PARALLEL: usize = 6;
 
 /// What a page is made with.
 #[derive(Clone)]
@@ -93,13 +81,12 @@ pub enum PageError {
 #[derive(Debug)]
 pub struct Page {
     agent: Agent,
-    realm: RealmId,
+    context: Arc<BrowsingContext>,
     url: Url,
     title: String,
     environment: Arc<EnvironmentSettings>,
     user_agent: UserAgent,
     listeners: Listeners,
-    place: Place,
 }
 
 impl Page {
@@ -108,31 +95,14 @@ impl Page {
     /// A script that throws is told to `on_error`; the page goes on, as pages do.
     pub async fn load(url: Url, options: PageOptions) -> Result<Page, PageError> {
         let id = client_id();
-        let response = fetch_document(&options.user_agent, url, id.clone()).await?;
-        let document = Document::scan(&response.text);
-        let mut environment = EnvironmentSettings::for_url(response.url.clone());
-        environment.api_base_url = document.base_url(&response.url);
-        environment.policy_container = response.policy_container;
+        let document = fetch_document(&options.user_agent, url, id.clone()).await?;
+        let mut environment = EnvironmentSettings::for_url(document.url.clone());
+        environment.policy_container = document.policy_container.clone();
         environment.id = id;
         let environment = environment.into_shared();
-        let page = Page::open(response.url, document.title.clone(), environment.clone(), &options).await?;
-        page.tell_online(&options.user_agent);
-        page.run_scripts(&document, &environment, &options).await?;
-        Ok(page)
-    }
-
-    /// The agent with a window realm in it.
-    async fn open(
-        url: Url,
-        title: String,
-        environment: Arc<EnvironmentSettings>,
-        options: &PageOptions,
-    ) -> Result<Page, PageError> {
-        let runtime = tokio::runtime::Handle::current();
+        let url = document.url.clone();
         let ended = |end| PageError::Ended { url: url.clone(), end };
-        let agent = Agent::start("window", options.limits, runtime.clone(), options.listeners.clone())
-            .map_err(ended)?;
-        let realm = RealmId::next();
+        let runtime = tokio::runtime::Handle::current();
         let workers = WorkerAgents {
             user_agent: options.user_agent.clone(),
             limits: options.limits,
@@ -141,6 +111,9 @@ impl Page {
             on_error: options.on_error.clone(),
             runtime: runtime.clone(),
         };
+        let agent =
+            Agent::start("window", options.limits, runtime, options.listeners.clone()).map_err(ended)?;
+        let realms = WindowRealms::of(&agent, &options);
         let window = GlobalOptions {
             user_agent: options.user_agent.clone(),
             environment: environment.clone(),
@@ -148,52 +121,55 @@ impl Page {
             timers: agent.timers(),
             workers: Some(workers.for_agent(&agent)),
         };
-        let modules =
-            PageModules { user_agent: options.user_agent.clone(), client: environment.clone(), runtime };
-        let on_error = options.on_error.clone();
-        let place = Place::new(url.as_str());
-        let of_realm = place.clone();
-        let handle = agent.handle();
-        let of_window = title.clone();
-        let secure_context = environment.secure_context;
+        // The realms, and what of the page lives in them, stay on the agent's thread.
         let made = agent
-            .run(move |engine| {
-                let global = WindowGlobal::new(window, &of_window);
-                let realm_options = RealmOptions {
-                    bindings: longhaul_dom::bindings(),
-                    core: longhaul_dom::core(),
-                    global,
-                    exposure: Exposure::Window,
-                    secure_context,
-                    agent: handle,
-                    id: realm,
-                    on_error: error_reporter(of_realm, on_error),
-                    modules: Some(Box::new(modules)),
-                };
-                engine.create_realm(realm_options).map(|_| ()).map_err(|error| error.to_string())
+            .run(move |_| {
+                let window = WindowGlobal::top_level(window, realms.clone());
+                longhaul_dom::WindowRealms::create(&*realms, &window)
+                    .map(|()| (window.context(), window.realm_id()))
             })
             .await
             .map_err(ended)?;
-        made.map_err(|reason| PageError::Realm { url: url.clone(), reason })?;
+        let (context, realm) = made.map_err(|reason| PageError::Realm { url: url.clone(), reason })?;
         // The page is a client that service workers may control from here on.
         options.user_agent.service_workers().register_client(environment.clone());
-        Ok(Page {
+        let mut page = Page {
             agent,
-            realm,
+            context,
             url,
-            title,
+            title: String::new(),
             environment,
             user_agent: options.user_agent.clone(),
             listeners: options.listeners.clone(),
-            place,
-        })
+        };
+        page.tell_online(&options.user_agent);
+        let (loaded, is_loaded) = tokio::sync::oneshot::channel();
+        let begin = move |realm: &dyn Realm| {
+            let told = Box::new(move |_: &dyn Realm| {
+                // The page may be gone by then.
+                let _ = loaded.send(());
+            });
+            if let Err(exception) = longhaul_dom::load_document(realm, &document, told) {
+                realm.report_exception(exception);
+            }
+        };
+        page.agent.run_task(TaskSource::Networking, realm, begin).await.map_err(|end| page.ended(end))?;
+        tokio::select! {
+            // It is dropped when the page navigates elsewhere before it has loaded.
+            _ = is_loaded => {}
+            end = page.agent.ended() => return Err(page.ended(end)),
+        }
+        let context = page.context.clone();
+        let titled = page.agent.run(move |_| context.active().map(|window| window.title())).await;
+        page.title = titled.map_err(|end| page.ended(end))?.unwrap_or_default();
+        Ok(page)
     }
 
     /// <https://html.spec.whatwg.org/#event-online>: fires `online` and `offline`, as long as the page lives.
     fn tell_online(&self, user_agent: &UserAgent) {
         let mut online = user_agent.observe_online();
         online.mark_unchanged();
-        let (agent, realm, ended) = (self.agent.handle(), self.realm, self.agent.watch_end());
+        let (agent, context, ended) = (self.agent.handle(), self.context.clone(), self.agent.watch_end());
         self.listeners.handle().spawn(async move {
             let changes = async {
                 while online.changed().await.is_ok() {
@@ -204,7 +180,9 @@ impl Page {
                             realm.report_exception(exception);
                         }
                     };
-                    agent.queue_task(TaskSource::Dom, realm, Box::new(fire));
+                    for realm in context.realms() {
+                        agent.queue_task(TaskSource::Dom, realm, Box::new(fire));
+                    }
                 }
             };
             tokio::select! {
@@ -212,93 +190,6 @@ impl Page {
                 _ = ended => {}
             }
         });
-    }
-
-    /// <https://html.spec.whatwg.org/#the-end>, and the scripts before it.
-    async fn run_scripts(
-        &self,
-        document: &Document,
-        environment: &Arc<EnvironmentSettings>,
-        options: &PageOptions,
-    ) -> Result<(), PageError> {
-        // OPTIMIZATION: all scripts are fetched from the start, in document order, as a speculative parser would.
-        let fetches = Fetches::start(document, environment, options);
-        let of = |timing: ScriptTiming| move |(_, script): &(usize, &ScriptElement)| script.timing == timing;
-        let scripts = || document.scripts.iter().enumerate();
-        // An async script runs when it has come, but here never before those that stood in front of it and block.
-        for (index, script) in scripts().filter(of(ScriptTiming::Blocking)) {
-            self.run_script(index, script, &fetches, options).await?;
-        }
-        // 5. The scripts that run when the document has been parsed.
-        for (index, script) in scripts().filter(of(ScriptTiming::Deferred)) {
-            self.run_script(index, script, &fetches, options).await?;
-        }
-        // 6. DOMContentLoaded.
-        self.task(longhaul_dom::fire_dom_content_loaded).await?;
-        // 7. The scripts that run as soon as possible, in the order in which they come.
-        let waiting = scripts().filter(of(ScriptTiming::Async)).map(|(index, script)| {
-            let fetch = fetches.of(index);
-            async move {
-                // What it gave is asked for again when the script runs.
-                let _ = fetch.await;
-                (index, script)
-            }
-        });
-        let mut come: futures::stream::FuturesUnordered<_> = waiting.collect();
-        while let Some((index, script)) = come.next().await {
-            self.run_script(index, script, &fetches, options).await?;
-        }
-        // 9. load.
-        self.task(longhaul_dom::fire_load).await
-    }
-
-    /// <https://html.spec.whatwg.org/#execute-the-script-element>
-    async fn run_script(
-        &self,
-        index: usize,
-        script: &ScriptElement,
-        fetches: &Fetches,
-        options: &PageOptions,
-    ) -> Result<(), PageError> {
-        let (text, file) = match &script.source {
-            None => {
-                // The lines that the engine counts are those of the document.
-                let lines = usize::try_from(script.line.saturating_sub(1)).unwrap_or_default();
-                ("\n".repeat(lines) + &script.text, self.url.to_string())
-            }
-            Some(source) => match fetches.of(index).await {
-                Ok(loaded) => (loaded.text, loaded.url.to_string()),
-                Err(Failed::NoUrl) => {
-                    (options.on_error)(format!("{}:{}: “{source}” is no URL", self.url, script.line));
-                    return Ok(());
-                }
-                Err(Failed::Load(failure)) => {
-                    (options.on_error)(format!("{}:{}: {failure}", self.url, script.line));
-                    return Ok(());
-                }
-            },
-        };
-        // FIXME: muted errors: what a classic script of another origin throws is told in full.
-        let (realm, kind, place) = (self.realm, script.kind, self.place.clone());
-        let ran = self.agent.run(move |engine| {
-            let page = place.replace(&file);
-            // What it throws has been reported to `on_error`; the page goes on.
-            let _ = match kind {
-                ScriptKind::Classic => engine.evaluate_script(realm, text.as_bytes(), &file).map(drop),
-                ScriptKind::Module => engine.evaluate_module(realm, text.as_bytes(), &file),
-            };
-            place.replace(page);
-        });
-        ran.await.map_err(|end| self.ended(end))
-    }
-
-    async fn task(&self, task: fn(&dyn Realm) -> Result<(), Exception>) -> Result<(), PageError> {
-        let reported = move |realm: &dyn Realm| {
-            if let Err(exception) = task(realm) {
-                realm.report_exception(exception);
-            }
-        };
-        self.agent.run_task(TaskSource::Dom, self.realm, reported).await.map_err(|end| self.ended(end))
     }
 
     fn ended(&self, end: AgentEnd) -> PageError {
@@ -328,7 +219,11 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
+        let active = self.context.active().map(|window| window.environment().id.clone());
         self.user_agent.service_workers().unregister_client(&self.environment.id);
+        if let Some(id) = active {
+            self.user_agent.service_workers().unregister_client(&id);
+        }
     }
 }
 
@@ -340,19 +235,12 @@ pub(super) fn client_id() -> String {
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
-/// A loaded document.
-struct DocumentResponse {
-    url: Url,
-    text: String,
-    policy_container: PolicyContainer,
-}
-
 /// <https://html.spec.whatwg.org/#create-navigation-params-by-fetching>
 async fn fetch_document(
     user_agent: &UserAgent,
     url: Url,
     client_id: String,
-) -> Result<DocumentResponse, PageError> {
+) -> Result<LoadedDocument, PageError> {
     let mut request = Request::new(url.clone());
     // What service workers know the page by from here on.
     let reserved =
@@ -379,60 +267,5 @@ async fn fetch_document(
     if !matches!(media_type.as_str(), "text/html" | "application/xhtml+xml") {
         return Err(PageError::NotHtml { url, media_type });
     }
-    let policy_container = PolicyContainer::from_response(&response);
-    let answered = response.url().cloned().unwrap_or_else(|| url.clone());
-    // FIXME: prescan a byte stream to determine its encoding (`<meta charset>`); a byte order mark counts.
-    let charset = charset(&response);
-    let bytes = match response.body {
-        Some(body) => match body.read_all(Some(DOCUMENT_LIMIT)).await {
-            Ok(bytes) => bytes,
-            Err(error) => return Err(PageError::Network { url, reason: error.to_string() }),
-        },
-        None => Bytes::new(),
-    };
-    let (text, _, _) = charset.decode(&bytes);
-    Ok(DocumentResponse { url: answered, text: text.into_owned(), policy_container })
-}
-
-/// Why there is no text for a script element.
-#[derive(Clone, Debug)]
-enum Failed {
-    NoUrl,
-    Load(LoadFailure),
-}
-
-type Fetching = Shared<BoxFuture<'static, Result<Loaded, Failed>>>;
-
-/// The scripts that come from elsewhere, each fetched once, a few at a time.
-struct Fetches(HashMap<usize, Fetching>);
-
-impl Fetches {
-    fn start(document: &Document, environment: &Arc<EnvironmentSettings>, options: &PageOptions) -> Fetches {
-        let places = Arc::new(tokio::sync::Semaphore::new(PARALLEL));
-        let mut fetches = HashMap::new();
-        for (index, script) in document.scripts.iter().enumerate() {
-            let Some(source) = &script.source else { continue };
-            let url = environment.api_base_url.join(source.trim());
-            let (user_agent, client, script) =
-                (options.user_agent.clone(), environment.clone(), script.clone());
-            let places = places.clone();
-            let task = tokio::spawn(async move {
-                let url = url.map_err(|_| Failed::NoUrl)?;
-                // The semaphore is never closed.
-                let _place = places.acquire().await;
-                fetch_script(&user_agent, &client, url, &script).await.map_err(Failed::Load)
-            });
-            // A panic of the task is printed by the panic hook; the script is then one that did not come.
-            let fetching = async move { task.await.unwrap_or(Err(Failed::NoUrl)) };
-            fetches.insert(index, fetching.boxed().shared());
-        }
-        Fetches(fetches)
-    }
-
-    fn of(&self, index: usize) -> Fetching {
-        match self.0.get(&index) {
-            Some(fetching) => fetching.clone(),
-            None => futures::future::ready(Err(Failed::NoUrl)).boxed().shared(),
-        }
-    }
+    LoadedDocument::from_response(response, &url).await.map_err(|reason| PageError::Network { url, reason })
 }

@@ -21,11 +21,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use url::Url;
 
-use super::document::is_javascript_type;
 use super::event_loop::{Agent, AgentEnd, AgentLimits, Shared};
 use super::listeners::Listeners;
 use super::script_loading::resolve;
 use super::window::client_id;
+use longhaul_dom::is_javascript_type;
 
 /// The largest script that is loaded.
 const LIMIT: usize = 64 << 20;

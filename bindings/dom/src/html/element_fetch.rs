@@ -1,0 +1,250 @@
+//! Elements that fetch, though nothing is drawn: the request that each makes, and its `load` or `error`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use longhaul::UserAgent;
+use longhaul::fetch::{
+    CredentialsMode, Destination, FetchOptions, Mode, Priority, ReferrerPolicy, Request, RequestOrigin,
+    Response,
+};
+use longhaul_idl::runtime::{Realm, TaskSource, Value};
+use url::Url;
+
+use super::{ElementState, WindowGlobal, loading, script_element};
+use crate::dom::node::{NodeRef, object};
+
+/// The largest script that is loaded.
+const SCRIPT_LIMIT: usize = 64 << 20;
+
+/// <https://html.spec.whatwg.org/#create-a-potential-cors-request>, with the attributes that elements share.
+pub(super) fn potential_cors_request(
+    window: &WindowGlobal,
+    element: &NodeRef,
+    url: Url,
+    destination: Destination,
+    always_cors: bool,
+) -> Request {
+    let client = Arc::clone(window.scope().settings());
+    let mut request = Request::new(url);
+    request.origin = RequestOrigin::Origin(client.origin.clone());
+    request.client = Some(client);
+    request.destination = destination;
+    request.use_url_credentials = true;
+    (request.mode, request.credentials_mode) = match element.attr("crossorigin") {
+        None if always_cors => (Mode::Cors, CredentialsMode::SameOrigin),
+        None => (Mode::NoCors, CredentialsMode::Include),
+        Some(value) if value.eq_ignore_ascii_case("use-credentials") => {
+            (Mode::Cors, CredentialsMode::Include)
+        }
+        Some(_) => (Mode::Cors, CredentialsMode::SameOrigin),
+    };
+    // An unknown word is the empty policy: the client's decides.
+    let policy = element.attr("referrerpolicy").unwrap_or_default().to_ascii_lowercase();
+    if let Some(policy) = ReferrerPolicy::from_keyword(&policy) {
+        request.referrer_policy = policy;
+    }
+    request.priority = match element.attr("fetchpriority").unwrap_or_default().to_ascii_lowercase().as_str() {
+        "high" => Priority::High,
+        "low" => Priority::Low,
+        _ => Priority::Auto,
+    };
+    if let Some(nonce) = element.attr("nonce") {
+        request.cryptographic_nonce_metadata = nonce;
+    }
+    request
+}
+
+/// The encoding that a response names.
+pub(super) fn charset(response: &Response) -> Option<&'static encoding_rs::Encoding> {
+    let mime = response.header_list.extract_mime_type();
+    let label = mime.as_ref().and_then(|mime| mime.parameter("charset"));
+    label.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()))
+}
+
+/// A script's text and the URL that answered, or why there is none.
+///
+/// <https://html.spec.whatwg.org/#fetch-a-classic-script> and
+/// <https://html.spec.whatwg.org/#fetch-a-single-module-script>
+pub(super) async fn load_text(
+    user_agent: &UserAgent,
+    request: Request,
+    module: bool,
+    fallback: Option<&'static encoding_rs::Encoding>,
+) -> Result<(String, String), String> {
+    let url = request.current_url().clone();
+    let response = user_agent.fetch(request, FetchOptions::default()).await;
+    if let Some(reason) = response.reason() {
+        return Err(reason.to_string());
+    }
+    // A classic script may come from anywhere: what an opaque response hides from scripts, it still runs.
+    let response = response.into_unfiltered();
+    if !response.is_ok_status() && !matches!(url.scheme(), "data" | "blob" | "about") {
+        return Err(format!("the server answered with status {}", response.status));
+    }
+    let essence = response.header_list.extract_mime_type().map(|mime| mime.essence().to_owned());
+    if module && !essence.as_deref().is_some_and(script_element::is_javascript_type) {
+        return Err("it is no JavaScript".to_owned());
+    }
+    let answered = response.url().cloned().unwrap_or(url);
+    let encoding = match module {
+        true => encoding_rs::UTF_8,
+        false => charset(&response).or(fallback).unwrap_or(encoding_rs::UTF_8),
+    };
+    let bytes = match response.body {
+        Some(body) => body.read_all(Some(SCRIPT_LIMIT)).await.map_err(|error| error.to_string())?,
+        None => Bytes::new(),
+    };
+    let (text, _, _) = encoding.decode(&bytes);
+    Ok((text.into_owned(), answered.into()))
+}
+
+/// <https://dom.spec.whatwg.org/#concept-event-fire> at an element, of an event that neither bubbles nor can be canceled.
+pub(super) fn fire(realm: &dyn Realm, element: &NodeRef, name: &str) {
+    let args = vec![Value::Object(object(Arc::clone(element))), Value::String(name.into())];
+    if let Err(exception) = realm.core("fireEvent", args) {
+        realm.report_exception(exception);
+    }
+}
+
+pub(super) fn fire_later(realm: &dyn Realm, element: &NodeRef, name: &'static str) {
+    let element = Arc::clone(element);
+    let fire = move |realm: &dyn Realm| fire(realm, &element, name);
+    realm.agent().queue_task(TaskSource::Dom, realm.id(), Box::new(fire));
+}
+
+/// Which fetch of an element counts: a later one makes those before it void.
+#[derive(Default)]
+pub(crate) struct Generation(AtomicU64);
+
+impl Generation {
+    fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn is(&self, generation: u64) -> bool {
+        self.0.load(Ordering::Relaxed) == generation
+    }
+}
+
+fn generation(element: &NodeRef) -> Option<&Generation> {
+    match &element.element()?.state {
+        ElementState::Fetches(generation) => Some(generation),
+        ElementState::Image(image) => Some(&image.generation),
+        _ => None,
+    }
+}
+
+/// What counts as success.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Success {
+    /// A response of any status.
+    Any,
+    /// A response with an OK status.
+    OkStatus,
+    /// An image, by its first bytes.
+    Image,
+}
+
+/// Fetches for an element and fires `load` or `error` at it. The document's `load` waits where it should.
+pub(super) fn start(
+    realm: &dyn Realm,
+    window: &WindowGlobal,
+    element: &NodeRef,
+    request: Request,
+    success: Success,
+    delays_load: bool,
+) {
+    let Some(generation_of) = generation(element) else { return };
+    let number = generation_of.next();
+    let Some(document) = element.document() else { return };
+    if delays_load {
+        loading::block(&document);
+    }
+    let user_agent = window.scope().user_agent().clone();
+    let (agent, id) = (Arc::clone(realm.agent()), realm.id());
+    let element = Arc::clone(element);
+    realm.agent().spawn(Box::pin(async move {
+        let response = user_agent.fetch(request, FetchOptions::default()).await;
+        let answered = response.unfiltered().url().map(ToString::to_string);
+        let outcome = judge(response, success).await;
+        let finish = move |realm: &dyn Realm| {
+            if generation(&element).is_some_and(|generation| generation.is(number)) {
+                if let Some(ElementState::Image(image)) = element.element().map(|element| &element.state) {
+                    image.finished(outcome, answered);
+                }
+                fire(realm, &element, if outcome.is_some() { "load" } else { "error" });
+            }
+            if delays_load {
+                loading::unblock(realm, &document);
+            }
+        };
+        agent.queue_task(TaskSource::Networking, id, Box::new(finish));
+    }));
+}
+
+/// Whether a response counts, and the dimensions of an image.
+async fn judge(response: Response, success: Success) -> Option<(u32, u32)> {
+    if response.is_network_error() {
+        return None;
+    }
+    let response = response.into_unfiltered();
+    let ok = response.is_ok_status();
+    let mut first = Vec::new();
+    if let Some(body) = response.body {
+        let mut body = body.into_stream();
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.ok()?;
+            if first.len() < 4096 {
+                first.extend_from_slice(&chunk[..chunk.len().min(4096)]);
+            }
+        }
+    }
+    match success {
+        Success::Any => Some((0, 0)),
+        Success::OkStatus => ok.then_some((0, 0)),
+        Success::Image => dimensions(&first),
+    }
+}
+
+/// The dimensions that an image's header says; none if it is no image.
+///
+/// <https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern>
+fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
+    let big = |at: usize| bytes.get(at..at + 4).map_or(0, |b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
+    let little = |at: usize| bytes.get(at..at + 2).map_or(0, |b| u32::from(u16::from_le_bytes([b[0], b[1]])));
+    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        return Some((big(16), big(20)));
+    }
+    if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") {
+        return Some((little(6), little(8)));
+    }
+    if bytes.starts_with(b"BM") {
+        return Some((little(18), little(22)));
+    }
+    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        return Some((little(26) & 0x3fff, little(28) & 0x3fff));
+    }
+    if bytes.starts_with(&[0, 0, 1, 0]) {
+        return Some((bytes.get(6).copied().unwrap_or(0).into(), bytes.get(7).copied().unwrap_or(0).into()));
+    }
+    if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
+        let mut at = 2;
+        while let Some(&[0xff, marker, high, low]) =
+            bytes.get(at..at + 4).and_then(|b| <&[u8; 4]>::try_from(b).ok())
+        {
+            if matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc) {
+                let word = |at: usize| {
+                    bytes.get(at..at + 2).map_or(0, |b| u32::from(u16::from_be_bytes([b[0], b[1]])))
+                };
+                return Some((word(at + 7), word(at + 5)));
+            }
+            at += 2 + usize::from(u16::from_be_bytes([high, low]));
+        }
+        return Some((0, 0));
+    }
+    let text = std::str::from_utf8(&bytes[..bytes.len().min(1024)]).unwrap_or_default().trim_start();
+    (text.contains("<svg") && text.starts_with('<')).then_some((0, 0))
+}

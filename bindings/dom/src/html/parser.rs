@@ -1,0 +1,484 @@
+//! <https://html.spec.whatwg.org/#parsing>: html5ever, stopping where a script stands.
+//!
+//! A parser lives on its agent's thread, as the engine does; the document is found by its address.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use html5ever::buffer_queue::BufferQueue;
+use html5ever::interface::TokenizerResult;
+use html5ever::tendril::StrTendril;
+use html5ever::tokenizer::{Tokenizer, TokenizerOpts};
+use html5ever::tree_builder::{ElementFlags, NodeOrText, QuirksMode, TreeBuilder, TreeBuilderOpts, TreeSink};
+use html5ever::{Attribute, ExpandedName, QualName, ns};
+use longhaul_idl::DocumentReadyState;
+use longhaul_idl::runtime::{Exception, Realm, TaskSource};
+
+use super::{document, loading, script_element};
+use crate::dom::element::create_element;
+use crate::dom::mutation;
+use crate::dom::node::{Node, NodeData, NodeRef, lock};
+
+/// How deep a parser nests elements; what would be deeper becomes a sibling, as elsewhere.
+const DEPTH: u32 = 512;
+
+thread_local! {
+    static PARSERS: RefCell<HashMap<usize, Rc<Parser>>> = RefCell::default();
+}
+
+fn key(document: &NodeRef) -> usize {
+    Arc::as_ptr(document).addr()
+}
+
+fn parser_of(document: &NodeRef) -> Option<Rc<Parser>> {
+    PARSERS.with_borrow(|parsers| parsers.get(&key(document)).cloned())
+}
+
+/// Lets go of a document's parser, whatever is left of its input.
+pub(super) fn abort(document: &NodeRef) {
+    let gone = PARSERS.try_with(|parsers| parsers.borrow_mut().remove(&key(document)));
+    drop(gone);
+}
+
+struct Parser {
+    tokenizer: Tokenizer<TreeBuilder<NodeRef, Sink>>,
+    input: BufferQueue,
+    /// Whether all input is there.
+    complete: Cell<bool>,
+    /// Whether it waits for a script.
+    paused: Cell<bool>,
+    /// <https://html.spec.whatwg.org/#script-nesting-level>, with the pump itself counted.
+    nesting: Cell<u32>,
+}
+
+impl Parser {
+    fn new(document: &NodeRef) -> Rc<Self> {
+        let options = TreeBuilderOpts { scripting_enabled: true, ..TreeBuilderOpts::default() };
+        let builder = TreeBuilder::new(Sink::new(document, false), options);
+        Rc::new(Self {
+            tokenizer: Tokenizer::new(builder, TokenizerOpts::default()),
+            input: BufferQueue::default(),
+            complete: Cell::new(false),
+            paused: Cell::new(false),
+            nesting: Cell::new(0),
+        })
+    }
+
+    /// Tells HTML of the nodes that were put into the tree since.
+    fn settle(&self, realm: &dyn Realm) {
+        loop {
+            let inserted = std::mem::take(&mut *self.tokenizer.sink.sink.inserted.borrow_mut());
+            if inserted.is_empty() {
+                return;
+            }
+            for node in inserted {
+                let told = super::parsed(realm, &node);
+                if let Err(exception) = told {
+                    realm.report_exception(exception);
+                }
+            }
+        }
+    }
+}
+
+/// Begins to parse a document's text.
+pub(super) fn start(realm: &dyn Realm, document: &NodeRef, text: &str) {
+    let parser = Parser::new(document);
+    parser.input.push_back(StrTendril::from(text));
+    parser.complete.set(true);
+    PARSERS.with_borrow_mut(|parsers| parsers.insert(key(document), parser));
+    pump(realm, document);
+}
+
+/// Goes on in a task of its own, so that microtasks run in between.
+fn go_on_later(realm: &dyn Realm, document: &NodeRef) {
+    let document = Arc::downgrade(document);
+    let pump = move |realm: &dyn Realm| {
+        if let Some(document) = document.upgrade() {
+            pump(realm, &document);
+        }
+    };
+    realm.agent().queue_task(TaskSource::Networking, realm.id(), Box::new(pump));
+}
+
+/// The script that the parser waited for has run.
+pub(super) fn resume(realm: &dyn Realm, document: &NodeRef) {
+    if let Some(parser) = parser_of(document) {
+        parser.paused.set(false);
+        go_on_later(realm, document);
+    }
+}
+
+fn pump(realm: &dyn Realm, document: &NodeRef) {
+    let Some(parser) = parser_of(document) else { return };
+    if parser.paused.get() || parser.nesting.get() > 0 {
+        return;
+    }
+    loop {
+        let result = parser.tokenizer.feed(&parser.input);
+        parser.settle(realm);
+        match result {
+            TokenizerResult::Done => break,
+            TokenizerResult::Script(script) => {
+                parser.nesting.set(1);
+                let outcome = script_element::ended_by_parser(realm, &script);
+                parser.nesting.set(0);
+                parser.settle(realm);
+                if parser_of(document).is_none_or(|now| !Rc::ptr_eq(&now, &parser)) {
+                    return;
+                }
+                match outcome {
+                    script_element::Outcome::Nothing => {}
+                    script_element::Outcome::Ran => return go_on_later(realm, document),
+                    script_element::Outcome::Blocks => {
+                        parser.paused.set(true);
+                        return;
+                    }
+                }
+            }
+            TokenizerResult::EncodingIndicator(_) => {}
+        }
+    }
+    if parser.complete.get() {
+        parser.tokenizer.end();
+        parser.settle(realm);
+        abort(document);
+        end(realm, document);
+    }
+}
+
+/// <https://html.spec.whatwg.org/#the-end>
+fn end(realm: &dyn Realm, document: &NodeRef) {
+    let told = document::update_readiness(realm, document, DocumentReadyState::Interactive);
+    if let Err(exception) = told {
+        realm.report_exception(exception);
+    }
+    loading::parsed(realm, document);
+}
+
+/// <https://html.spec.whatwg.org/#document-open-steps>
+pub(super) fn open(realm: &dyn Realm, document: &NodeRef) -> Result<(), Exception> {
+    let Some(data) = document.document_data() else { return Ok(()) };
+    if !data.is_html() {
+        return Err(Exception::dom("InvalidStateError", "an XML document cannot be opened"));
+    }
+    if parser_of(document).is_some_and(|parser| parser.nesting.get() > 0) {
+        return Ok(());
+    }
+    abort(document);
+    mutation::replace_all(realm, None, document)?;
+    data.set_quirks(false);
+    data.set_ready_state(DocumentReadyState::Loading);
+    loading::reopened(document);
+    PARSERS.with_borrow_mut(|parsers| parsers.insert(key(document), Parser::new(document)));
+    Ok(())
+}
+
+/// <https://html.spec.whatwg.org/#dom-document-close>
+pub(super) fn close(realm: &dyn Realm, document: &NodeRef) -> Result<(), Exception> {
+    if let Some(parser) = parser_of(document)
+        && !parser.complete.get()
+    {
+        parser.complete.set(true);
+        pump(realm, document);
+    }
+    Ok(())
+}
+
+/// <https://html.spec.whatwg.org/#document-write-steps>
+pub(super) fn write(realm: &dyn Realm, document: &NodeRef, text: &str) -> Result<(), Exception> {
+    let is_html = document.document_data().is_some_and(|data| data.is_html());
+    if !is_html {
+        return Err(Exception::dom("InvalidStateError", "an XML document cannot be written to"));
+    }
+    let mut parser = parser_of(document);
+    // What is written by a script that the parser does not wait for replaces nothing while it parses.
+    if parser.as_ref().is_some_and(|parser| parser.complete.get() && parser.nesting.get() == 0) {
+        return Ok(());
+    }
+    if parser.is_none() {
+        open(realm, document)?;
+        parser = parser_of(document);
+    }
+    let Some(parser) = parser else { return Ok(()) };
+    let written = BufferQueue::default();
+    written.push_back(StrTendril::from(text));
+    if parser.paused.get() {
+        parser.input.push_back(StrTendril::from(text));
+        return Ok(());
+    }
+    let before = parser.nesting.get();
+    parser.nesting.set(before + 1);
+    let mut blocked = false;
+    while !written.is_empty() {
+        let result = parser.tokenizer.feed(&written);
+        parser.settle(realm);
+        if let TokenizerResult::Script(script) = result {
+            let outcome = script_element::ended_by_parser(realm, &script);
+            parser.settle(realm);
+            if matches!(outcome, script_element::Outcome::Blocks) {
+                blocked = true;
+                break;
+            }
+        }
+    }
+    parser.nesting.set(before);
+    if blocked {
+        parser.paused.set(true);
+        let mut rest = Vec::new();
+        while let Some(chunk) = written.pop_front() {
+            rest.push(chunk);
+        }
+        for chunk in rest.into_iter().rev() {
+            parser.input.push_front(chunk);
+        }
+    }
+    Ok(())
+}
+
+/// Parses a whole text into a document whose scripts do not run.
+pub(super) fn parse_into(document: &NodeRef, text: &str) {
+    let builder = TreeBuilder::new(
+        Sink::new(document, true),
+        TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() },
+    );
+    run_to_end(builder, TokenizerOpts::default(), text);
+}
+
+fn run_to_end(builder: TreeBuilder<NodeRef, Sink>, options: TokenizerOpts, text: &str) {
+    let tokenizer = Tokenizer::new(builder, options);
+    let input = BufferQueue::default();
+    input.push_back(StrTendril::from(text));
+    while !matches!(tokenizer.feed(&input), TokenizerResult::Done) {}
+    tokenizer.end();
+}
+
+/// <https://html.spec.whatwg.org/#html-fragment-parsing-algorithm>: a fragment of the context's document.
+pub(crate) fn parse_fragment(_: &dyn Realm, context: &NodeRef, text: &str) -> Result<NodeRef, Exception> {
+    let document = context.document().ok_or_else(|| Exception::type_error("the node has no document"))?;
+    let owner = match context.template_content() {
+        Some(content) => content.document().unwrap_or_else(|| Arc::clone(&document)),
+        None => Arc::clone(&document),
+    };
+    let scripting = document.document_data().is_some_and(|data| data.window().is_some());
+    let inert = crate::dom::document::plain_document(
+        document.realm_id(),
+        document.document_data().map_or_else(|| owner_url(&owner), |data| data.url()),
+    );
+    let sink = Sink { owner: Arc::clone(&owner), ..Sink::new(&inert, true) };
+    let form = {
+        let mut current = Some(Arc::clone(context));
+        while current.as_ref().is_some_and(|node| !node.is_html("form")) {
+            current = current.and_then(|node| node.parent());
+        }
+        current
+    };
+    let options = TreeBuilderOpts { scripting_enabled: scripting, ..TreeBuilderOpts::default() };
+    let builder = TreeBuilder::new_for_fragment(sink, Arc::clone(context), form, options);
+    let options = TokenizerOpts {
+        initial_state: Some(builder.tokenizer_state_for_context_elem(scripting)),
+        ..TokenizerOpts::default()
+    };
+    run_to_end(builder, options, text);
+    let fragment = Node::fragment(&owner);
+    if let Some(root) = inert.document_element_node() {
+        for child in root.children_list() {
+            child.unlink();
+            fragment.link(&child, None);
+        }
+    }
+    Ok(fragment)
+}
+
+fn owner_url(owner: &NodeRef) -> url::Url {
+    owner.document_data().map_or_else(|| unreachable!("an owner is a document"), |data| data.url())
+}
+
+/// Puts what the tree builder says into a tree.
+struct Sink {
+    document: NodeRef,
+    /// The document of the nodes that are made.
+    owner: NodeRef,
+    /// Whether nothing that is parsed runs.
+    inert: bool,
+    /// Nodes that HTML has not been told of yet.
+    inserted: RefCell<Vec<NodeRef>>,
+    line: Cell<u64>,
+}
+
+impl Sink {
+    fn new(document: &NodeRef, inert: bool) -> Self {
+        Self {
+            document: Arc::clone(document),
+            owner: Arc::clone(document),
+            inert,
+            inserted: RefCell::default(),
+            line: Cell::new(1),
+        }
+    }
+
+    fn insert(&self, parent: &NodeRef, child: NodeOrText<NodeRef>, before: Option<&NodeRef>) {
+        let node = match child {
+            NodeOrText::AppendNode(node) => node,
+            NodeOrText::AppendText(text) => {
+                let previous = match before {
+                    Some(before) => before.previous_sibling(),
+                    None => parent.last_child(),
+                };
+                if let Some(previous) = previous
+                    && let NodeData::Text(data) = &previous.data
+                {
+                    let mut data = lock(data);
+                    let mut joined = String::from(std::mem::take(&mut *data));
+                    joined.push_str(&text);
+                    *data = joined.into();
+                    return;
+                }
+                Node::text(&parent.document().unwrap_or_else(|| Arc::clone(&self.owner)), (&*text).into())
+            }
+        };
+        // A document has one element and no text.
+        if parent.is_document()
+            && (node.is_text() || node.is_element() && parent.document_element_node().is_some())
+        {
+            return;
+        }
+        if node.is_inclusive_ancestor_of(parent) {
+            return;
+        }
+        node.unlink();
+        let (mut parent, mut before) = (Arc::clone(parent), before.cloned());
+        while parent.parser_depth() >= DEPTH {
+            let Some(above) = parent.parent() else { break };
+            before = None;
+            parent = above;
+        }
+        node.set_parser_depth(parent.parser_depth() + 1);
+        if let Some(document) = parent.document()
+            && node.document().is_none_or(|own| !Arc::ptr_eq(&own, &document))
+        {
+            for inner in node.inclusive_descendants() {
+                inner.set_document(&document);
+            }
+        }
+        parent.link(&node, before.as_ref());
+        if !self.inert && node.is_element() {
+            self.inserted.borrow_mut().push(node);
+        }
+    }
+}
+
+impl TreeSink for Sink {
+    type Handle = NodeRef;
+    type Output = ();
+    type ElemName<'a> = ExpandedName<'a>;
+
+    fn finish(self) {}
+
+    fn parse_error(&self, _: Cow<'static, str>) {}
+
+    fn get_document(&self) -> NodeRef {
+        Arc::clone(&self.document)
+    }
+
+    fn elem_name<'a>(&'a self, target: &'a NodeRef) -> ExpandedName<'a> {
+        match target.element() {
+            Some(element) => element.name.expanded(),
+            None => {
+                static NONE: std::sync::LazyLock<QualName> =
+                    std::sync::LazyLock::new(|| QualName::new(None, ns!(), html5ever::local_name!("")));
+                NONE.expanded()
+            }
+        }
+    }
+
+    fn create_element(&self, name: QualName, attrs: Vec<Attribute>, _: ElementFlags) -> NodeRef {
+        let element = create_element(&self.owner, name);
+        for attribute in attrs {
+            element.put_attribute_quietly(attribute.name, (&*attribute.value).into());
+        }
+        if element.is_html("script") {
+            script_element::made_by_parser(&element, self.inert, self.line.get());
+        }
+        element
+    }
+
+    fn create_comment(&self, text: StrTendril) -> NodeRef {
+        Node::comment(&self.owner, (&*text).into())
+    }
+
+    fn create_pi(&self, target: StrTendril, data: StrTendril) -> NodeRef {
+        Node::processing_instruction(&self.owner, target.to_string(), (&*data).into())
+    }
+
+    fn append(&self, parent: &NodeRef, child: NodeOrText<NodeRef>) {
+        self.insert(parent, child, None);
+    }
+
+    fn append_based_on_parent_node(&self, element: &NodeRef, previous: &NodeRef, child: NodeOrText<NodeRef>) {
+        match element.parent() {
+            Some(parent) => self.insert(&parent, child, Some(element)),
+            None => self.insert(previous, child, None),
+        }
+    }
+
+    fn append_doctype_to_document(&self, name: StrTendril, public_id: StrTendril, system_id: StrTendril) {
+        let doctype =
+            Node::doctype(&self.document, name.to_string(), public_id.to_string(), system_id.to_string());
+        self.document.link(&doctype, None);
+    }
+
+    fn mark_script_already_started(&self, node: &NodeRef) {
+        script_element::already_started(node);
+    }
+
+    fn get_template_contents(&self, target: &NodeRef) -> NodeRef {
+        target.template_content().unwrap_or_else(|| Arc::clone(target))
+    }
+
+    fn same_node(&self, x: &NodeRef, y: &NodeRef) -> bool {
+        Arc::ptr_eq(x, y)
+    }
+
+    fn set_quirks_mode(&self, mode: QuirksMode) {
+        if let Some(data) = self.document.document_data() {
+            data.set_quirks(mode == QuirksMode::Quirks);
+        }
+    }
+
+    fn append_before_sibling(&self, sibling: &NodeRef, new: NodeOrText<NodeRef>) {
+        if let Some(parent) = sibling.parent() {
+            self.insert(&parent, new, Some(sibling));
+        }
+    }
+
+    fn add_attrs_if_missing(&self, target: &NodeRef, attrs: Vec<Attribute>) {
+        for attribute in attrs {
+            if target.attribute_ns(&attribute.name.ns, &attribute.name.local).is_none() {
+                target.put_attribute_quietly(attribute.name, (&*attribute.value).into());
+            }
+        }
+    }
+
+    fn remove_from_parent(&self, target: &NodeRef) {
+        target.unlink();
+    }
+
+    fn reparent_children(&self, node: &NodeRef, new_parent: &NodeRef) {
+        for child in node.children_list() {
+            child.unlink();
+            new_parent.link(&child, None);
+        }
+    }
+
+    fn set_current_line(&self, line: u64) {
+        self.line.set(line);
+    }
+
+    fn allow_declarative_shadow_roots(&self, _: &NodeRef) -> bool {
+        false
+    }
+}

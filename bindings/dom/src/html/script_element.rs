@@ -1,0 +1,485 @@
+//! <https://html.spec.whatwg.org/#the-script-element>
+
+use std::sync::{Arc, Mutex, Weak};
+
+use longhaul::fetch::{Destination, ParserMetadata, Priority};
+use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm, TaskSource};
+use longhaul_idl::{HTMLScriptElementMethods, HTMLScriptElementStatics};
+
+use super::{ElementState, element_fetch, loading, parser};
+use crate::dom::TokenList;
+use crate::dom::node::{Node, NodeRef, lock};
+
+/// What a script element keeps.
+#[derive(Default)]
+pub(crate) struct ScriptState(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// The document of the parser that made it, until it is prepared.
+    parser: Option<Weak<Node>>,
+    /// Whether a parser inserted it.
+    parser_inserted: bool,
+    not_force_async: bool,
+    already_started: bool,
+    line: u64,
+    prepared_in: Weak<Node>,
+    module: bool,
+    from_external: bool,
+    /// The text and its URL, or the failure to get it, once it is there.
+    result: Option<Result<(String, String), ()>>,
+}
+
+/// Classic, module, or something for others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Classic,
+    Module,
+}
+
+/// What a script that the parser has come to means for it.
+pub(super) enum Outcome {
+    Nothing,
+    Ran,
+    Blocks,
+}
+
+fn state(element: &Node) -> Option<&Mutex<State>> {
+    match &element.element()?.state {
+        ElementState::Script(state) => Some(&state.0),
+        _ => None,
+    }
+}
+
+/// A parser has made the element; one that runs nothing marks it.
+pub(super) fn made_by_parser(element: &NodeRef, inert: bool, line: u64) {
+    let Some(state) = state(element) else { return };
+    let mut state = lock(state);
+    if inert {
+        // <https://html.spec.whatwg.org/#scriptTagParserResumes>: fragments' scripts do not run.
+        state.already_started = true;
+    } else {
+        state.parser = element.document().map(|document| Arc::downgrade(&document));
+        state.parser_inserted = true;
+    }
+    state.not_force_async = true;
+    state.line = line;
+}
+
+pub(super) fn already_started(element: &NodeRef) {
+    if let Some(state) = state(element) {
+        lock(state).already_started = true;
+    }
+}
+
+/// <https://html.spec.whatwg.org/#script-processing-model>, the cloning steps.
+pub(super) fn cloned(from: &NodeRef, to: &NodeRef) {
+    if state(from).is_some_and(|state| lock(state).already_started) {
+        already_started(to);
+    }
+}
+
+/// `async` counts once it has been set.
+pub(super) fn async_was_set(element: &NodeRef) {
+    if let Some(state) = state(element) {
+        lock(state).not_force_async = true;
+    }
+}
+
+/// <https://mimesniff.spec.whatwg.org/#javascript-mime-type-essence-match>
+pub fn is_javascript_type(essence: &str) -> bool {
+    const TYPES: [&str; 16] = [
+        "application/ecmascript",
+        "application/javascript",
+        "application/x-ecmascript",
+        "application/x-javascript",
+        "text/ecmascript",
+        "text/javascript",
+        "text/javascript1.0",
+        "text/javascript1.1",
+        "text/javascript1.2",
+        "text/javascript1.3",
+        "text/javascript1.4",
+        "text/javascript1.5",
+        "text/jscript",
+        "text/livescript",
+        "text/x-ecmascript",
+        "text/x-javascript",
+    ];
+    TYPES.iter().any(|known| known.eq_ignore_ascii_case(essence))
+}
+
+fn kind(element: &NodeRef) -> Option<Kind> {
+    let text = match (element.attr("type"), element.attr("language")) {
+        (Some(kind), _) if kind.is_empty() => "text/javascript".to_owned(),
+        (Some(kind), _) => kind.trim_matches(['\t', '\n', '\x0c', '\r', ' ']).to_owned(),
+        (None, Some(language)) if !language.is_empty() => format!("text/{language}"),
+        (None, _) => "text/javascript".to_owned(),
+    };
+    if is_javascript_type(&text) {
+        Some(Kind::Classic)
+    } else if text.eq_ignore_ascii_case("module") {
+        Some(Kind::Module)
+    } else {
+        // FIXME: import maps and speculation rules.
+        None
+    }
+}
+
+/// The parser has come to the end of a script element.
+pub(super) fn ended_by_parser(realm: &dyn Realm, element: &NodeRef) -> Outcome {
+    if !element.is_html("script") {
+        return Outcome::Nothing;
+    }
+    prepare(realm, element)
+}
+
+/// It has been put into a document, or its text or `src` has changed, by a script.
+pub(super) fn changed_by_script(realm: &dyn Realm, element: &NodeRef) {
+    let Some(state) = state(element) else { return };
+    let waits = {
+        let state = lock(state);
+        state.parser_inserted && state.parser.is_some() || state.already_started
+    };
+    if !waits {
+        prepare(realm, element);
+    }
+}
+
+/// <https://html.spec.whatwg.org/#prepare-the-script-element>
+fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
+    let Some(held) = state(element) else { return Outcome::Nothing };
+    let has = |name| element.has_attr(name);
+    // 1.–4. Once only; the parser's mark is taken away for the time being.
+    let by_parser = {
+        let mut state = lock(held);
+        if state.already_started {
+            return Outcome::Nothing;
+        }
+        let by_parser = state.parser.take().is_some() && state.parser_inserted;
+        state.parser_inserted = false;
+        if by_parser && !has("async") {
+            state.not_force_async = false;
+        }
+        by_parser
+    };
+    // 5.–7. Something to run, in a document.
+    let source_text = element.child_text();
+    if !has("src") && source_text.is_empty() || !element.is_connected_node() {
+        return Outcome::Nothing;
+    }
+    // 8.–12. Its type.
+    let Some(kind) = kind(element) else { return Outcome::Nothing };
+    let Some(document) = element.document() else { return Outcome::Nothing };
+    // 13.–17. It is started from here on.
+    {
+        let mut state = lock(held);
+        if by_parser {
+            state.parser_inserted = true;
+            state.not_force_async = true;
+        }
+        state.already_started = true;
+        state.prepared_in = Arc::downgrade(&document);
+        state.module = kind == Kind::Module;
+    }
+    // 18. Scripts run where there is a browsing context that lets them.
+    let Some(window) = document.document_data().and_then(|data| data.window()) else {
+        return Outcome::Nothing;
+    };
+    if !window.allows_scripts() {
+        return Outcome::Nothing;
+    }
+    // 19. `nomodule` is for those who know no modules.
+    if kind == Kind::Classic && has("nomodule") {
+        return Outcome::Nothing;
+    }
+    // 20. Inline scripts that a policy refuses.
+    if !has("src") && !window.allows_inline(element, &source_text) {
+        return Outcome::Nothing;
+    }
+    // 21. The old `for` and `event` pair, other than for the window's load.
+    if let (Kind::Classic, Some(target), Some(event)) = (kind, element.attr("for"), element.attr("event")) {
+        let event = event.trim();
+        if !target.trim().eq_ignore_ascii_case("window")
+            || !(event.eq_ignore_ascii_case("onload") || event.eq_ignore_ascii_case("onload()"))
+        {
+            return Outcome::Nothing;
+        }
+    }
+    let force_async = !lock(held).not_force_async;
+    // 31. From elsewhere.
+    if has("src") {
+        let source = element.attr("src").unwrap_or_default();
+        let url = match document.document_data() {
+            Some(data) if !source.is_empty() => data.parse_url(&document, &source),
+            _ => None,
+        };
+        let Some(url) = url else {
+            failed(element, &format!("“{source}” is no URL"));
+            element_fetch::fire_later(realm, element, "error");
+            return Outcome::Nothing;
+        };
+        lock(held).from_external = true;
+        let mut request = element_fetch::potential_cors_request(
+            &window,
+            element,
+            url,
+            Destination::Script,
+            kind == Kind::Module,
+        );
+        request.initiator_type = Some("script".to_owned());
+        request.parser_metadata =
+            if by_parser { ParserMetadata::ParserInserted } else { ParserMetadata::NotParserInserted };
+        if let Some(integrity) = element.attr("integrity") {
+            request.integrity_metadata = integrity;
+        }
+        let deferred = by_parser && (has("defer") || kind == Kind::Module) && !has("async");
+        if has("async") || force_async || deferred {
+            request.priority = match request.priority {
+                Priority::Auto => Priority::Auto,
+                other => other,
+            };
+        }
+        let charset = element.attr("charset");
+        fetch(realm, &window, element, request, kind, charset);
+    }
+    // 33.–36. When it runs.
+    let is_async = (has("src") || kind == Kind::Module) && (has("async") || force_async);
+    if !has("src") {
+        let text = match usize::try_from(lock(held).line.saturating_sub(1)).unwrap_or_default() {
+            // The lines that the engine counts are those of the document.
+            lines if by_parser => "\n".repeat(lines) + &source_text,
+            _ => source_text,
+        };
+        let base =
+            document.document_data().map(|data| data.base_url(&document).to_string()).unwrap_or_default();
+        let file = match kind {
+            Kind::Module => base,
+            Kind::Classic => document.document_data().map(|data| data.url().to_string()).unwrap_or_default(),
+        };
+        lock(held).result = Some(Ok((text, file)));
+        if kind == Kind::Classic {
+            execute(realm, element);
+            return Outcome::Ran;
+        }
+    }
+    let data = document.document_data();
+    let Some(data) = data else { return Outcome::Nothing };
+    if is_async {
+        loading::block(&document);
+        if is_ready(element) {
+            run_later(realm, element);
+        }
+    } else if !by_parser && (has("src") || kind == Kind::Module) {
+        lock(&data.loading).in_order.push_back(Arc::clone(element));
+        if is_ready(element) {
+            run_in_order_later(realm, &document);
+        }
+    } else if has("defer") || kind == Kind::Module {
+        lock(&data.loading).deferred.push_back(Arc::clone(element));
+    } else {
+        lock(&data.loading).blocking = Some(Arc::clone(element));
+        return Outcome::Blocks;
+    }
+    Outcome::Nothing
+}
+
+fn fetch(
+    realm: &dyn Realm,
+    window: &super::WindowGlobal,
+    element: &NodeRef,
+    request: longhaul::fetch::Request,
+    kind: Kind,
+    charset: Option<String>,
+) {
+    let user_agent = window.scope().user_agent().clone();
+    let url = request.current_url().clone();
+    let (agent, id) = (Arc::clone(realm.agent()), realm.id());
+    let node = Arc::clone(element);
+    let of_document =
+        element.document().and_then(|document| document.document_data().map(|data| data.encoding()));
+    let fallback =
+        charset.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes())).or(of_document);
+    realm.agent().spawn(Box::pin(async move {
+        let loaded = element_fetch::load_text(&user_agent, request, kind == Kind::Module, fallback).await;
+        let come = move |realm: &dyn Realm| {
+            let told = loaded.map_err(|reason| failed(&node, &format!("{url}: {reason}")));
+            come(realm, &node, told);
+        };
+        agent.queue_task(TaskSource::Networking, id, Box::new(come));
+    }));
+}
+
+/// Says which script runs; once its task and what follows it are over, it is the page itself again.
+fn begins(realm: &dyn Realm, document: &NodeRef, file: &str) {
+    let Some(window) = document.document_data().and_then(|data| data.window()) else { return };
+    let Some(maker) = window.context().maker.clone() else { return };
+    maker.script_begins(window.realm_id(), file);
+    let page = window.url().to_string();
+    if file != page {
+        // NOTE: what its promises were rejected with is told in a task that follows it.
+        let over = move |realm: &dyn Realm| {
+            let over = move |realm: &dyn Realm| maker.script_begins(realm.id(), &page);
+            realm.agent().queue_task(TaskSource::Dom, realm.id(), Box::new(over));
+        };
+        realm.agent().queue_task(TaskSource::Dom, window.realm_id(), Box::new(over));
+    }
+}
+
+/// Tells people of a script that did not come.
+fn failed(element: &NodeRef, reason: &str) {
+    let Some(window) = super::elements::window_of(element) else { return };
+    if let Some(maker) = &window.context().maker {
+        let line = state(element).map_or(0, |state| lock(state).line);
+        maker.script_failed(format!("{}:{line}: {reason}", window.url()));
+    }
+}
+
+pub(super) fn is_ready(element: &NodeRef) -> bool {
+    state(element).is_some_and(|state| lock(state).result.is_some())
+}
+
+/// <https://html.spec.whatwg.org/#mark-as-ready>
+fn come(realm: &dyn Realm, element: &NodeRef, result: Result<(String, String), ()>) {
+    let Some(held) = state(element) else { return };
+    let document = {
+        let mut state = lock(held);
+        state.result = Some(result);
+        state.prepared_in.upgrade()
+    };
+    let Some(document) = document else { return };
+    let Some(data) = document.document_data() else { return };
+    let is = |other: &NodeRef| Arc::ptr_eq(other, element);
+    let (blocks, waits) = {
+        let mut loading = lock(&data.loading);
+        let blocks = loading.blocking.as_ref().is_some_and(is);
+        if blocks {
+            loading.blocking = None;
+        }
+        (blocks, loading.deferred.iter().any(is) || loading.in_order.iter().any(is))
+    };
+    if blocks {
+        execute(realm, element);
+        parser::resume(realm, &document);
+    } else if waits {
+        run_in_order(realm, &document);
+        loading::go_on_later(realm, &document);
+    } else {
+        execute(realm, element);
+        loading::unblock(realm, &document);
+    }
+}
+
+fn run_later(realm: &dyn Realm, element: &NodeRef) {
+    let element = Arc::clone(element);
+    let run = move |realm: &dyn Realm| {
+        execute(realm, &element);
+        if let Some(document) = state(&element).and_then(|state| lock(state).prepared_in.upgrade()) {
+            loading::unblock(realm, &document);
+        }
+    };
+    realm.agent().queue_task(TaskSource::Networking, realm.id(), Box::new(run));
+}
+
+fn run_in_order_later(realm: &dyn Realm, document: &NodeRef) {
+    let document = Arc::clone(document);
+    let run = move |realm: &dyn Realm| {
+        run_in_order(realm, &document);
+        loading::go_on_later(realm, &document);
+    };
+    realm.agent().queue_task(TaskSource::Networking, realm.id(), Box::new(run));
+}
+
+/// One of the scripts that run in order as soon as possible, if the first is ready; the next is a task of its own.
+fn run_in_order(realm: &dyn Realm, document: &NodeRef) {
+    let Some(data) = document.document_data() else { return };
+    let script = {
+        let mut loading = lock(&data.loading);
+        match loading.in_order.front() {
+            Some(script) if is_ready(script) => loading.in_order.pop_front(),
+            _ => None,
+        }
+    };
+    if let Some(script) = script {
+        execute(realm, &script);
+        run_in_order_later(realm, document);
+    }
+}
+
+/// <https://html.spec.whatwg.org/#execute-the-script-element>
+pub(super) fn execute(realm: &dyn Realm, element: &NodeRef) {
+    let Some(held) = state(element) else { return };
+    let (document, result, module, external) = {
+        let mut state = lock(held);
+        (state.prepared_in.upgrade(), state.result.take(), state.module, state.from_external)
+    };
+    // 1.–2. Still in the document that it was prepared for.
+    let Some(document) = document else { return };
+    if element.document().is_none_or(|now| !Arc::ptr_eq(&now, &document)) {
+        return;
+    }
+    // 4. It did not come.
+    let Some(Ok((text, file))) = result else {
+        element_fetch::fire(realm, element, "error");
+        return;
+    };
+    let Some(data) = document.document_data() else { return };
+    begins(realm, &document, &file);
+    let ran = if module {
+        let before = lock(&data.current_script).take();
+        let ran = realm.run_module(text.as_bytes(), &file);
+        *lock(&data.current_script) = before;
+        // NOTE: a module that cannot be linked is told as an error of the window's; one that is not there at the element.
+        ran
+    } else {
+        let before = lock(&data.current_script).replace(Arc::clone(element));
+        // FIXME: muted errors: what a classic script of another origin throws is told in full.
+        let ran = realm.run_script(text.as_bytes(), &file).map(drop);
+        *lock(&data.current_script) = before;
+        ran
+    };
+    if let Err(exception) = ran {
+        realm.report_exception(exception);
+    }
+    // 8. Loaded.
+    if external {
+        element_fetch::fire(realm, element, "load");
+    }
+}
+
+impl HTMLScriptElementMethods for Node {
+    fn async_(self: &Arc<Self>, _: &dyn Realm) -> Result<bool, Exception> {
+        let forced = state(self).is_some_and(|state| !lock(state).not_force_async);
+        Ok(forced || self.has_attr("async"))
+    }
+
+    fn set_async(self: &Arc<Self>, realm: &dyn Realm, value: bool) -> Result<(), Exception> {
+        async_was_set(self);
+        match value {
+            true => self.set_attr(realm, "async", DomString::default()),
+            false => self.remove_attr(realm, "async"),
+        }
+    }
+
+    fn blocking(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
+        Ok(Arc::new(TokenList {
+            element: Arc::clone(self),
+            attribute: "blocking",
+            supported: Some(&["render"]),
+        }))
+    }
+
+    fn text(self: &Arc<Self>, _: &dyn Realm) -> Result<DomString, Exception> {
+        Ok(self.child_text().into())
+    }
+
+    fn set_text(self: &Arc<Self>, realm: &dyn Realm, value: DomString) -> Result<(), Exception> {
+        crate::dom::document::replace_text(realm, self, &value)
+    }
+}
+
+impl HTMLScriptElementStatics for Node {
+    fn supports(_: &dyn Realm, type_: DomString) -> Result<bool, Exception> {
+        Ok(matches!(&*type_, "classic" | "module"))
+    }
+}
