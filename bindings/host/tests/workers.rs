@@ -258,6 +258,8 @@ async fn broadcasts_reach_all_others_of_the_name_and_closed_ports_are_told() {
     let worker = "
         const channel = new BroadcastChannel('news');
         channel.postMessage('from worker');
+        // Kept: a port that nobody has any more is closed at once.
+        onmessage = (e) => { globalThis.port = e.data; };
         channel.onmessage = (e) => { channel.close(); close(); };";
     let idle = idle_page(page, &[("worker.js", worker)], AgentLimits::default()).await;
     assert_eq!(
