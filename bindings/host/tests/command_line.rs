@@ -392,6 +392,7 @@ fn a_fetch_shows_the_response_and_the_reason_of_a_failure() {
     let site = folder(&[
         ("index.html", "<script>console.log(location.origin); setInterval(() => {}, 1000)</script>"),
         ("a.txt", "content"),
+        ("a.css", "content"),
     ]);
     let mut run = longhaul(data.path());
     run.args(["run", text(site.path())]).stderr(Stdio::piped());
@@ -404,8 +405,11 @@ fn a_fetch_shows_the_response_and_the_reason_of_a_failure() {
     let (code, stdout, stderr) = parts(&output(data.path(), &["fetch", &url]));
     let json = output(data.path(), &["fetch", &url, "--json", "--method", "HEAD"]);
     let foreign = output(data.path(), &["fetch", &url, "--origin", "https://a.example"]);
-    let opaque =
-        output(data.path(), &["fetch", &url, "--origin", "http://a.example", "--mode", "no-cors", "--json"]);
+    let no_cors = |url: &str| {
+        output(data.path(), &["fetch", url, "--origin", "http://a.example", "--mode", "no-cors", "--json"])
+    };
+    let blocked = no_cors(&url);
+    let opaque = no_cors(&format!("{origin}/a.css"));
     run.kill().expect("it runs");
     run.wait().expect("it ends");
 
@@ -418,6 +422,9 @@ fn a_fetch_shows_the_response_and_the_reason_of_a_failure() {
     let (code, _, stderr) = parts(&foreign);
     assert_eq!(code, Some(1), "CORS refuses");
     assert!(stderr.contains(&format!("{url}: network error: ")), "{stderr}");
+    let (code, stdout, _) = parts(&blocked);
+    let described: serde_json::Value = serde_json::from_str(&stdout).expect("it is JSON");
+    assert_eq!((code, &described["type"]), (Some(1), &"error".into()), "no page has ever embedded a text");
     let (code, stdout, _) = parts(&opaque);
     let described: serde_json::Value = serde_json::from_str(&stdout).expect("it is JSON");
     assert_eq!((code, &described["type"], &described["status"]), (Some(0), &"opaque".into(), &0.into()));

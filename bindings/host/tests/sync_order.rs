@@ -166,7 +166,11 @@ impl Replay {
 
 const DURABLE_LENGTHS: &str = "SELECT id, durable_length FROM longhaul_bodies";
 
+/// NOTE: what may be lost at any time has tables of its own, which are not what is looked at here.
 fn is_metadata(path: &str) -> bool {
+    if path.contains("/disposable/") {
+        return false;
+    }
     path.ends_with("/metadata.sqlite") || path.ends_with("/metadata.sqlite-wal")
 }
 

@@ -1,6 +1,5 @@
 //! `--crl` and `--proxy`: what they refuse, and whom they ask.
 
-#[allow(dead_code)]
 mod support;
 
 use std::io::{Read as _, Write as _};

@@ -226,6 +226,7 @@ async fn shared_workers_are_shared_by_url_and_name() {
           console.log(await ask(one, 'a'));
           console.log(await ask(two, 'b'));
           console.log(await ask(other, 'c'));
+          console.log(await ask(one, 'connections'));
           const wrong = new SharedWorker('shared.js', { type: 'module' });
           wrong.onerror = (e) => console.log('mismatch', e.type);
         })();";
@@ -233,12 +234,14 @@ async fn shared_workers_are_shared_by_url_and_name() {
         let connections = 0;
         onconnect = (e) => {
           connections += 1;
-          e.source.onmessage = (m) => e.ports[0].postMessage(`${m.data} ${connections} ${name} ${e.data === ''} ${e.source === e.ports[0]}`);
+          e.source.onmessage = (m) => e.ports[0].postMessage(m.data === 'connections'
+            ? `connections ${connections}`
+            : `${m.data} ${name} ${e.data === ''} ${e.source === e.ports[0]}`);
         };";
     let idle = idle_page(page, &[("shared.js", shared)], AgentLimits::default()).await;
     assert_eq!(
         idle.console,
-        ["a 2  true true", "b 2  true true", "c 1 other true true", "mismatch error"],
+        ["a  true true", "b  true true", "c other true true", "connections 2", "mismatch error"],
         "{:?}",
         idle.errors
     );

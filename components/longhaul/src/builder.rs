@@ -20,6 +20,7 @@ use longhaul_storage::{Clock, Location, Profile, SystemClock, TableDefinition};
 use tokio::sync::watch;
 
 use crate::cookie_store::Cookies;
+use crate::hsts_store::Hsts;
 use crate::http_cache::Cache;
 use crate::object_urls::ObjectUrls;
 use crate::permissions::{PERMISSIONS, Permissions, PermissionsError};
@@ -312,6 +313,7 @@ impl Builder {
             let clock = self.clock.clone();
             let mut services = Services::new(Arc::new(Wire::new(network, &self.clock, online.subscribe())))
                 .with_cookies(Arc::new(Cookies(cookies.clone())))
+                .with_hsts(Arc::new(Hsts(hsts.clone())))
                 .with_service_workers(hook.clone())
                 .with_blob_urls(Arc::new(object_urls.clone()))
                 .with_clock(Arc::new(move || clock.monotonic()));

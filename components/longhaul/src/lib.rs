@@ -27,6 +27,7 @@
 
 mod builder;
 mod cookie_store;
+mod hsts_store;
 mod http_cache;
 mod object_urls;
 mod permissions;

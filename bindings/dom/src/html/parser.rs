@@ -93,15 +93,18 @@ pub(super) fn start(realm: &dyn Realm, document: &NodeRef, text: &str) {
     pump(realm, document);
 }
 
-/// Goes on in a task of its own, so that microtasks run in between.
+/// Goes on in a task of its own, so that microtasks run in between, and behind the one that tells of rejected promises.
 fn go_on_later(realm: &dyn Realm, document: &NodeRef) {
     let document = Arc::downgrade(document);
-    let pump = move |realm: &dyn Realm| {
-        if let Some(document) = document.upgrade() {
-            pump(realm, &document);
-        }
+    let later = move |realm: &dyn Realm| {
+        let pump = move |realm: &dyn Realm| {
+            if let Some(document) = document.upgrade() {
+                pump(realm, &document);
+            }
+        };
+        realm.agent().queue_task(TaskSource::Dom, realm.id(), Box::new(pump));
     };
-    realm.agent().queue_task(TaskSource::Networking, realm.id(), Box::new(pump));
+    realm.agent().queue_task(TaskSource::Dom, realm.id(), Box::new(later));
 }
 
 /// The script that the parser waited for has run.

@@ -242,7 +242,10 @@ impl WindowGlobal {
     pub(super) fn ended(&self) {
         super::parser::abort(&self.document);
         let settings = self.scope.settings();
-        self.scope.user_agent().service_workers().unregister_client(&settings.id);
+        let user_agent = self.scope.user_agent();
+        user_agent.service_workers().unregister_client(&settings.id);
+        user_agent.object_urls().environment_ended(settings);
+        settings.fetch_group.terminate(user_agent.services());
     }
 
     fn named_element(&self, name: &str) -> Option<NodeRef> {

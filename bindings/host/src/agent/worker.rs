@@ -437,6 +437,8 @@ async fn run(
     agents.runtime.spawn(async move {
         let end = ended.await;
         user_agent.service_workers().unregister_client(&client.id);
+        user_agent.object_urls().environment_ended(&client);
+        client.fetch_group.terminate(user_agent.services());
         if end != AgentEnd::Terminated {
             tell(format!("{place}: {end}"));
         }

@@ -73,9 +73,11 @@ pub(super) async fn http_fetch(params: &mut FetchParams, make_cors_preflight: Ma
             return Response::network_error(reason);
         }
     }
-    // Opaque-response blocking. NOTE: what a service worker gives is its own to give; it cannot read what is opaque either.
+    // Opaque-response blocking. NOTE: what a service worker gives is its own to give; it cannot read what is opaque either. A
+    // request without a client has no page that the response would come near.
     let mut response = response;
     if is_from_network
+        && request.client.is_some()
         && request.response_tainting == ResponseTainting::Opaque
         && !is_redirect_status(response.status)
         && params.services.blocks_opaque_responses()

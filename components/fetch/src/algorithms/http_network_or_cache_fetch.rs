@@ -43,6 +43,7 @@ struct Attempt {
 }
 
 /// What one run of the algorithm comes to.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is unpacked at once")]
 enum Outcome {
     Done(Response),
     /// It calls itself.

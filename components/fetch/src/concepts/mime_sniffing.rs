@@ -231,10 +231,8 @@ fn mp3_frame_length(bytes: &[u8]) -> Option<usize> {
 /// <https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type>
 pub fn identify_an_unknown_mime_type(header: &[u8], sniff_scriptable: bool) -> MimeType {
     // 1. What scripts can run in, only if that is allowed.
-    if sniff_scriptable {
-        if let Some(essence) = match_scriptable(header) {
-            return known(essence);
-        }
+    if sniff_scriptable && let Some(essence) = match_scriptable(header) {
+        return known(essence);
     }
     // 2. Other texts,
     const TEXTS: &[(&[u8], &str)] = &[
@@ -283,7 +281,7 @@ pub(crate) fn match_scriptable(header: &[u8]) -> Option<&'static str> {
         text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag))
             && matches!(text.get(tag.len()), Some(b' ' | b'>'))
     };
-    if text.starts_with(b"<!--") || TAGS.iter().any(|tag| is_tag(tag)) {
+    if text.starts_with(b"<!--") || TAGS.iter().any(is_tag) {
         Some("text/html")
     } else if text.starts_with(b"<?xml") {
         Some("text/xml")

@@ -8,6 +8,7 @@ mod broken_bodies;
 mod content_codings;
 mod cookies;
 mod cors;
+mod hsts;
 mod http2;
 mod policies;
 mod redirects;

@@ -252,6 +252,11 @@ pub(crate) async fn read_head(stream: &mut TcpStream) {
 
 /// A certificate authority, and a server's settings for `localhost` with its certificate.
 pub(crate) fn tls() -> (String, Arc<ServerConfig>) {
+    tls_for("localhost")
+}
+
+/// A certificate authority, and a server's settings for a host with its certificate.
+pub(crate) fn tls_for(host: &str) -> (String, Arc<ServerConfig>) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -259,7 +264,7 @@ pub(crate) fn tls() -> (String, Arc<ServerConfig>) {
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
     let certificate =
-        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        CertificateParams::new(vec![host.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
