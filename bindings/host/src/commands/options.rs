@@ -104,8 +104,8 @@ pub struct StateOptions {
     /// Of which kind (of each, if none is named), and whether to list or to clear it
     #[arg(value_enum, value_name = "KIND|ACTION", num_args = 0..=2)]
     pub words: Vec<StateWord>,
-    /// Of this origin alone, such as https://example.com
-    #[arg(long, value_name = "ORIGIN")]
+    /// Of this origin alone.
+    #[arg(long, value_name = "ORIGIN", help = "Of this origin alone, such as https://example.com")]
     pub origin: Option<String>,
     /// The profile
     #[command(flatten)]
