@@ -78,6 +78,11 @@ pub struct CookieRequest {
     pub network_partition_key: NetworkPartitionKey,
     /// Its same-site mode.
     pub same_site: SameSiteMode,
+    /// Whether it is for the page at the top, which may set cookies whatever their `SameSite`, and get young ones that
+    /// have none even if its method is unsafe, where the store allows that.
+    ///
+    /// <https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-lax-allowing-unsafe-enforce>
+    pub top_level_navigation: bool,
     /// Whether cookies with `HttpOnly` take part; always, for a fetch.
     pub http_api: bool,
 }

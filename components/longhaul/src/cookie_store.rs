@@ -27,6 +27,9 @@ fn context(request: &CookieRequest) -> RetrievalContext {
         same_site: match request.same_site {
             SameSiteMode::StrictOrLess => SameSiteContext::SameSite,
             SameSiteMode::LaxOrLess => SameSiteContext::CrossSiteTopLevel,
+            SameSiteMode::UnsetOrLess if request.top_level_navigation => {
+                SameSiteContext::CrossSiteTopLevelUnsafe
+            }
             SameSiteMode::UnsetOrLess => SameSiteContext::CrossSite,
         },
         api: if request.http_api { CookieApi::Http } else { CookieApi::NonHttp },

@@ -110,6 +110,7 @@ fn cookies(document: &NodeRef) -> Result<Option<(Arc<WindowGlobal>, CookieReques
         } else {
             SameSiteMode::StrictOrLess
         },
+        top_level_navigation: false,
         http_api: false,
     };
     Ok(Some((window, request)))

@@ -35,6 +35,7 @@ fn cookie_request(request: &Request) -> CookieRequest {
         url: request.current_url().clone(),
         network_partition_key: NetworkPartitionKey::for_request(request),
         same_site: determine_the_same_site_mode(request),
+        top_level_navigation: request.destination == Destination::Document,
         http_api: true,
     }
 }

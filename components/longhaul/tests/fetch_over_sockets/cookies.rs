@@ -1,7 +1,8 @@
 //! Credentials modes, and cookies by way of them.
 
 use longhaul::UserAgent;
-use longhaul::fetch::{CredentialsMode, Mode, Response};
+use longhaul::cookies::{DefaultSameSite, JarConfig};
+use longhaul::fetch::{CredentialsMode, Destination, Method, Mode, Response};
 
 use crate::support::{Reply, Seen, Server, fetch, reply, request, user_agent};
 
@@ -85,6 +86,33 @@ async fn another_site_sends_and_sets_only_what_allows_it() {
     assert_eq!(last_cookie(&server).as_deref(), Some("none=1"));
     go(&user_agent, &site, &site, Mode::Cors, include).await;
     assert_eq!(last_cookie(&server).as_deref(), Some("strict=1; lax=1; unset=1; none=1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_of_another_site_may_set_cookies_and_gets_young_ones_where_that_is_allowed() {
+    for (config, sent) in [
+        (JarConfig::default(), "none=1"),
+        (JarConfig::default().with_default_same_site(DefaultSameSite::LaxAllowingUnsafe), "unset=1; none=1"),
+    ] {
+        let server = Server::http(setting).await;
+        let user_agent = UserAgent::builder().cookie_config(config).build().await.unwrap();
+        let site = server.origin_of("site.localhost");
+        for cookie in ["lax=1;%20SameSite=Lax", "unset=1", "none=1;%20SameSite=None;%20Secure"] {
+            go(&user_agent, &site, &format!("{site}/?{cookie}"), Mode::Cors, CredentialsMode::Include).await;
+        }
+        // A page of another site sends a form here, in the top window.
+        let mut form = request(&site, &format!("{site}/?posted=1;%20SameSite=Strict"));
+        form.mode = Mode::Navigate;
+        form.destination = Destination::Document;
+        form.method = Method::POST;
+        form.credentials_mode = CredentialsMode::Include;
+        form.top_level_navigation_initiator_origin =
+            Some(url::Url::parse(&server.origin_of("page.localhost")).unwrap().origin());
+        assert_eq!(fetch(&user_agent, form).await.reason(), None);
+        assert_eq!(last_cookie(&server).as_deref(), Some(sent));
+        go(&user_agent, &site, &site, Mode::Cors, CredentialsMode::Include).await;
+        assert_eq!(last_cookie(&server).as_deref(), Some("lax=1; unset=1; none=1; posted=1"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
