@@ -27,6 +27,7 @@ use crate::permissions::{PERMISSIONS, Permissions, PermissionsError};
 use crate::record_fetcher::FetchLayer;
 use crate::script_loader::FetchLoader;
 use crate::service_worker_hook::ServiceWorkerHook;
+use crate::site_data::ProfileCleaner;
 use crate::user_agent::{Extensions, Inner, UserAgent};
 use crate::wire::Wire;
 use crate::worker_host::{NoAgents, Workers};
@@ -309,12 +310,14 @@ impl Builder {
             None => None,
         };
         let object_urls = ObjectUrls::default();
+        let cleaner = Arc::new(ProfileCleaner::default());
         let services = {
             let clock = self.clock.clone();
             let mut services = Services::new(Arc::new(Wire::new(network, &self.clock, online.subscribe())))
                 .with_cookies(Arc::new(Cookies(cookies.clone())))
                 .with_hsts(Arc::new(Hsts(hsts.clone())))
                 .with_service_workers(hook.clone())
+                .with_site_data_cleaner(cleaner.clone())
                 .with_blob_urls(Arc::new(object_urls.clone()))
                 .with_clock(Arc::new(move || clock.monotonic()));
             if let Some(cache) = &http_cache {
@@ -368,7 +371,7 @@ impl Builder {
             });
         }
 
-        Ok(UserAgent(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             profile,
             findings: report.findings,
             clock: self.clock,
@@ -384,7 +387,9 @@ impl Builder {
             online,
             started,
             extensions: Extensions::default(),
-        })))
+        });
+        cleaner.attach(&inner);
+        Ok(UserAgent(inner))
     }
 }
 

@@ -34,6 +34,7 @@ mod permissions;
 mod record_fetcher;
 mod script_loader;
 mod service_worker_hook;
+mod site_data;
 mod user_agent;
 mod wire;
 mod worker_host;

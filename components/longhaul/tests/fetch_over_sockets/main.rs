@@ -5,6 +5,7 @@ mod support;
 
 mod abort;
 mod broken_bodies;
+mod clear_site_data;
 mod content_codings;
 mod cookies;
 mod cors;
