@@ -99,12 +99,6 @@ impl Names {
     fn file(&self) -> u128 {
         u128::from(self.session) << 64 | u128::from(self.next.fetch_add(1, Ordering::Relaxed))
     }
-
-    fn id(&self) -> i64 {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        // Any 63 bits that are not likely to be there for the same URL.
-        ((self.session.rotate_left(17) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 1) as i64
-    }
 }
 
 /// What to do with a request.
@@ -166,7 +160,10 @@ impl HttpCache {
             config.capacity = config.capacity_in_memory;
         }
         let store = profile.disposable("http_cache", TABLES)?;
-        let varies = store.with_rows(|rows| Rows(rows).varies_by_search())?;
+        let (varies, latest_use) = store.with_rows(|rows| {
+            let rows = Rows(rows);
+            Ok((rows.varies_by_search()?, rows.latest_use()?))
+        })?;
         let memory = Mutex::new(Memory::new(config.memory));
         let cache = HttpCache {
             inner: Arc::new(Inner {
@@ -176,7 +173,7 @@ impl HttpCache {
                 memory,
                 flights: Flights::default(),
                 touches: Mutex::default(),
-                last_tick: AtomicI64::new(0),
+                last_tick: AtomicI64::new(latest_use.unwrap_or(0)),
                 counted: AtomicBool::new(false),
                 bytes: AtomicU64::new(0),
                 count: AtomicU64::new(0),
@@ -582,19 +579,16 @@ impl HttpCache {
         self.inner.names.file()
     }
 
-    pub(crate) fn id(&self) -> i64 {
-        self.inner.names.id()
-    }
-
-    /// Later than every one before.
+    /// Later than every one before, also those of earlier sessions: the entries' ids tell the order in which they came, and
+    /// when they were last used.
     pub(crate) fn tick(&self) -> i64 {
         let since = self.inner.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(since.as_micros()).unwrap_or(i64::MAX / 2);
-        let step = |last: i64| Some(now.max(last + 1));
+        let step = |last: i64| Some(now.max(last.saturating_add(1)));
         // The closure always gives a value.
         let last =
             self.inner.last_tick.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).unwrap_or_default();
-        now.max(last + 1)
+        now.max(last.saturating_add(1))
     }
 
     fn touch(&self, stored: &Stored) {

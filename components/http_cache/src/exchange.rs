@@ -185,7 +185,7 @@ impl Exchange {
         let (stored_head, start, expected, length) = stored_form(&head);
         let selecting = vary::selecting(&self.request.headers, &stored_head.headers);
         let stored =
-            Stored::new(self.cache.id(), self.key.clone(), selecting, stored_head, self.request_time, now);
+            Stored::new(self.cache.tick(), self.key.clone(), selecting, stored_head, self.request_time, now);
         // NOTE: nobody reads the body of a redirect, nor of a status that has none.
         let finish = (300..400).contains(&head.status) || matches!(head.status, 204 | 205);
         let growing = Growing::new(body, expected, finish);
@@ -268,7 +268,7 @@ impl Exchange {
             combined.headers.set("Content-Length", length.to_string());
         }
         let mut stored = hot.stored.with_head(combined.clone(), self.request_time, now);
-        stored.id = self.cache.id();
+        stored.id = self.cache.tick();
         stored.parts = Vec::new();
         let growing = Growing::new(body, length.map(|length| length - prefix), false);
         let Some(rest) = growing.reader(0..u64::MAX) else { return Received::SendAgain(Box::new(self)) };

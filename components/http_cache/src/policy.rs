@@ -158,7 +158,8 @@ pub(crate) fn select<'a, T>(
     candidates
         .iter()
         .filter(|candidate| vary::matches(&stored(candidate).selecting, &request.headers))
-        .max_by_key(|candidate| stored(candidate).date())
+        // NOTE: of those of one date, what came last.
+        .max_by_key(|candidate| (stored(candidate).date(), stored(candidate).id))
 }
 
 /// Whether the author asked under conditions of his own, which are not the cache's to judge.

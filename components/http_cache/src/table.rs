@@ -82,7 +82,13 @@ impl Rows<'_> {
         Ok(!self.0.first_rows(&SEARCH_VARIANCE, 1)?.is_empty())
     }
 
-    /// The latest use of any entry.
+    /// When an entry was last used, of them all.
+    pub(crate) fn latest_use(&self) -> Result<Option<i64>, StorageError> {
+        let rows = self.0.last_rows(&RECENCY, 1)?;
+        Ok(rows.first().and_then(|row| row[0].as_integer()))
+    }
+
+    /// What is stored for a URL, in the order in which it came.
     pub(crate) fn entries(&self, key: &Key) -> Result<Vec<Entry>, StorageError> {
         let rows = self.0.rows(&ENTRIES, &key_values(key))?;
         Ok(rows.iter().filter_map(entry).collect())

@@ -73,6 +73,13 @@ pub(crate) enum Soundness {
     Damaged(String),
 }
 
+/// An end of the order of a table's keys.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    First,
+    Last,
+}
+
 /// A connection and what is known of the tables.
 pub(crate) struct Database {
     pub(crate) connection: Connection,
@@ -275,10 +282,21 @@ impl Database {
         Ok(found)
     }
 
-    /// The first sound rows in the order of their keys, at most so many.
-    pub(crate) fn first_rows(&self, table: &TableDefinition, count: usize) -> Result<Vec<Row>, Fault> {
-        let key: Vec<_> =
-            table.columns[..table.key_columns].iter().map(|column| format!("\"{}\"", column.name)).collect();
+    /// The sound rows from one end of the order of their keys on, at most so many.
+    pub(crate) fn rows_from(
+        &self,
+        end: End,
+        table: &TableDefinition,
+        count: usize,
+    ) -> Result<Vec<Row>, Fault> {
+        let direction = match end {
+            End::First => "ASC",
+            End::Last => "DESC",
+        };
+        let key: Vec<_> = table.columns[..table.key_columns]
+            .iter()
+            .map(|column| format!("\"{}\" {direction}", column.name))
+            .collect();
         let sql = format!(
             "SELECT {} FROM \"{}\" ORDER BY {} LIMIT ?",
             selection(table, table.columns.len()),

@@ -12,7 +12,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::database::{Database, Fault};
+use crate::database::{Database, End, Fault};
 use crate::disk::{Disk, FolderDisk, MemoryDisk};
 use crate::error::StorageError;
 use crate::salvage;
@@ -205,7 +205,13 @@ impl DisposableRows<'_> {
         count: usize,
     ) -> Result<Vec<Row>, StorageError> {
         self.check(table, Ok(()))?;
-        Ok(self.database.first_rows(table, count)?)
+        Ok(self.database.rows_from(End::First, table, count)?)
+    }
+
+    /// The last sound rows in the order of the keys, the very last one first, at most so many.
+    pub fn last_rows(&self, table: &'static TableDefinition, count: usize) -> Result<Vec<Row>, StorageError> {
+        self.check(table, Ok(()))?;
+        Ok(self.database.rows_from(End::Last, table, count)?)
     }
 
     /// How many rows there are, and the sum of one of their columns, damaged rows included.
@@ -289,6 +295,8 @@ mod tests {
         assert_eq!(store.with_rows(|rows| rows.totals(&THINGS, "size")).unwrap(), (2, 7));
         let first = store.with_rows(|rows| rows.first_rows(&THINGS, 1)).unwrap();
         assert_eq!(first, [vec!["a".into(), 5_i64.into()]]);
+        let last = store.with_rows(|rows| rows.last_rows(&THINGS, 2)).unwrap();
+        assert_eq!(last, [vec!["b".into(), 2_i64.into()], vec!["a".into(), 5_i64.into()]]);
     }
 
     #[test]

@@ -1,4 +1,7 @@
-use crate::support::{Rig, URL, get, reply, with};
+use longhaul_http_cache::{CacheMode, Config};
+use longhaul_storage::Location;
+
+use crate::support::{Rig, URL, get, mode, reply, with};
 
 const VARY: &[(&str, &str)] = &[("Cache-Control", "max-age=60"), ("Vary", "Foo, bar")];
 
@@ -35,6 +38,28 @@ async fn several_variants_are_kept_and_the_latest_answers() {
     rig.ask(with(get(URL), &[("Foo", "4")]), |_| reply(200, &[("Cache-Control", "max-age=60")], "any")).await;
     let came = rig.ask(with(get(URL), &[("Foo", "1")]), |_| reply(500, &[], "")).await;
     assert_eq!(came.text(), "any");
+}
+
+#[tokio::test]
+async fn of_two_of_the_same_second_the_later_one_answers_also_in_the_next_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::at(Location::Directory(folder.path().join("profile")), Config::default());
+    let url = |number: u32| format!("{URL}?{number}");
+    for number in 0..12 {
+        rig.ask(with(get(&url(number)), &[("Foo", "1")]), |_| reply(200, VARY, "one")).await;
+        let any = [("Cache-Control", "max-age=60")];
+        rig.ask(with(get(&url(number)), &[("Foo", "2")]), |_| reply(200, &any, "any")).await;
+    }
+    let rig = rig.reopened();
+    for number in 0..12 {
+        let came = rig.ask(with(get(&url(number)), &[("Foo", "1")]), |_| reply(500, &[], "")).await;
+        assert_eq!(came.text(), "any", "{number}");
+    }
+    // What comes now is later than what came in the session before.
+    let request = mode(with(get(&url(0)), &[("Foo", "3")]), CacheMode::Reload);
+    rig.ask(request, |_| reply(200, VARY, "three")).await;
+    let came = rig.reopened().ask(with(get(&url(0)), &[("Foo", "3")]), |_| reply(500, &[], "")).await;
+    assert_eq!(came.text(), "three");
 }
 
 #[tokio::test]
