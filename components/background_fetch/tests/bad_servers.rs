@@ -444,7 +444,8 @@ fn offline_in_the_middle_is_resumed() {
 fn the_quota_is_reserved_and_enforced() {
     run(async {
         let world = World::on_disk();
-        world.server.put("/a", Resource::new(10_000));
+        // In one piece, which does not fit as a whole, so that there is room for the other one whichever comes first.
+        world.server.put("/a", Resource { chunk: 10_000, ..Resource::new(10_000) });
         world.server.put("/b", Resource::new(100));
         let fetches = world.open().await;
         let quota = world.profile().quota().clone();
