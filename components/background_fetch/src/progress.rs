@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::background_fetch::BackgroundFetch;
 use crate::driver::Driver;
-use crate::registration::{BackgroundFetchResult, State};
+use crate::registration::{BackgroundFetchResult, FailureReason, State};
 
 /// At most one update in this time, as a screen shows no more.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(16);
@@ -35,15 +35,43 @@ struct Observer {
 
 /// DEVIATION: updates are coalesced; the draft leaves that open.
 pub(crate) fn observe(driver: &Arc<Driver>, fetch: &Arc<BackgroundFetch>) -> BoxStream<'static, State> {
+    let last = fetch.snapshot();
+    observe_since(driver, fetch, last)
+}
+
+/// How it stood when it was registered, and all that came of it, however much of it has happened.
+pub(crate) fn observe_from_the_start(
+    driver: &Arc<Driver>,
+    fetch: &Arc<BackgroundFetch>,
+) -> (State, BoxStream<'static, State>) {
+    let start = State {
+        uploaded: 0,
+        downloaded: 0,
+        result: BackgroundFetchResult::None,
+        failure_reason: FailureReason::None,
+        records_available: true,
+        ..fetch.snapshot()
+    };
+    (start.clone(), observe_since(driver, fetch, start))
+}
+
+fn observe_since(
+    driver: &Arc<Driver>,
+    fetch: &Arc<BackgroundFetch>,
+    last: State,
+) -> BoxStream<'static, State> {
     let observers = fetch.observers.lock().unwrap_or_else(PoisonError::into_inner);
     let through = observers.as_ref().map(|(sender, _)| sender.clone());
     drop(observers);
+    let mut changed = fetch.changed.subscribe();
+    // What may have changed before counts as well.
+    changed.mark_changed();
     let observer = Observer {
         runtime: driver.dependencies.runtime.clone(),
         stop: driver.stop().boxed(),
         fetch: fetch.clone(),
-        changed: fetch.changed.subscribe(),
-        last: fetch.snapshot(),
+        changed,
+        last,
         through,
         next: None,
     };

@@ -188,6 +188,13 @@ impl Registration {
         crate::progress::observe(&self.driver, &self.fetch)
     }
 
+    /// How it stood when it was registered, and [`observe`](Registration::observe) from that moment on: what
+    /// has happened since comes as the first update, the settling one included. It is for whoever called
+    /// [`fetch`](crate::BackgroundFetches::fetch), which may have settled before anybody hears that it began.
+    pub fn observe_from_the_start(&self) -> (State, BoxStream<'static, State>) {
+        crate::progress::observe_from_the_start(&self.driver, &self.fetch)
+    }
+
     /// All records in request order; none once they are not available any more.
     pub fn records(&self) -> Vec<Record> {
         self.match_all(None, &CacheQueryOptions::default())

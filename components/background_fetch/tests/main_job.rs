@@ -213,6 +213,23 @@ fn updates_are_coalesced_and_end_with_the_settling_one_before_the_event() {
 }
 
 #[test]
+fn whoever_began_it_hears_of_all_that_came_of_it_however_late_he_listens() {
+    run(async {
+        let world = World::in_memory();
+        world.server.put("/a", Resource::new(1000));
+        let fetches = world.open().await;
+        let registration = start(&fetches, "id", vec![get("/a")]).await;
+        still(fetches.idle()).await;
+        let (first, mut states) = registration.observe_from_the_start();
+        assert_eq!((first.downloaded, first.result), (0, BackgroundFetchResult::None));
+        assert!(first.records_available);
+        let last = still(states.next()).await.unwrap();
+        assert_eq!((last.downloaded, last.result), (1000, BackgroundFetchResult::Success));
+        assert!(still(states.next()).await.is_none(), "nothing follows the settling update");
+    });
+}
+
+#[test]
 fn an_observer_that_sleeps_does_not_hold_the_event_for_ever() {
     run(async {
         let world = World::in_memory();

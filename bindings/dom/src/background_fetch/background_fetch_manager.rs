@@ -74,10 +74,12 @@ impl BackgroundFetchManagerMethods for BackgroundFetchManager {
         promise_in_realm(realm, async move {
             let started = background_fetches.fetch(registration, id.into(), requests, options).await;
             let started = started.map_err(|error| fetch_exception(&error))?;
-            let updates = started.observe();
+            // NOTE: the draft performs the fetch after the task that makes the instance is queued, so that the instance begins
+            // with nothing done, and hears of everything.
+            let (start, updates) = started.observe_from_the_start();
             Ok(Value::in_realm(move |realm| {
                 let scope = crate::global_scope(realm)?;
-                Ok(Value::Object(scope.background_fetches.object_with_updates(realm, started, updates)?))
+                Ok(Value::Object(scope.background_fetches.object_since(realm, started, start, updates)?))
             }))
         })
     }

@@ -23,9 +23,8 @@ pub(crate) struct BackgroundFetchRegistration {
 longhaul_idl::platform_object!(BackgroundFetchRegistration => longhaul_idl::background_fetch_registration);
 
 impl BackgroundFetchRegistration {
-    pub(super) fn new(registration: Registration) -> Arc<Self> {
-        let state = Mutex::new(registration.snapshot());
-        Arc::new(Self { registration, state })
+    pub(super) fn new(registration: Registration, state: State) -> Arc<Self> {
+        Arc::new(Self { registration, state: Mutex::new(state) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -38,14 +38,16 @@ impl BackgroundFetchRegistrations {
         registration: Registration,
     ) -> Result<Arc<BackgroundFetchRegistration>, Exception> {
         let updates = registration.observe();
-        self.object_with_updates(realm, registration, updates)
+        let state = registration.snapshot();
+        self.object_since(realm, registration, state, updates)
     }
 
-    /// The same, with the stream of how it stands from a moment on.
-    pub(crate) fn object_with_updates(
+    /// The same, with how it stood at a moment, and the stream of how it stands from then on.
+    pub(crate) fn object_since(
         &self,
         realm: &dyn Realm,
         registration: Registration,
+        state: State,
         updates: BoxStream<'static, State>,
     ) -> Result<Arc<BackgroundFetchRegistration>, Exception> {
         let key = registration.unique_key().to_string();
@@ -55,7 +57,7 @@ impl BackgroundFetchRegistrations {
                 return Ok(object);
             }
             instances.retain(|_, instance| instance.object().is_some());
-            let object = BackgroundFetchRegistration::new(registration);
+            let object = BackgroundFetchRegistration::new(registration, state);
             let instance = if object.has_settled() {
                 Instance::Settled(Arc::downgrade(&object))
             } else {
