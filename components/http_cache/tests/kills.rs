@@ -54,7 +54,7 @@ async fn nothing_that_was_stored_is_lost_and_nothing_torn_is_served() {
     let directory = folder.path().join("profile");
     let mut stored = HashSet::new();
     let (mut next, mut kills, mut chance) = (0, 0_u64, 12_345_u64);
-    while next < writes {
+    while (stored.len() as u64) < writes {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["nothing_that_was_stored", "--nocapture", "--test-threads=1"])
             .env(CHILD, &directory)
@@ -86,7 +86,7 @@ async fn nothing_that_was_stored_is_lost_and_nothing_torn_is_served() {
 
         let rig = Rig::at(Location::Directory(directory.clone()), Config::default());
         // All of it is looked at in the end; each time, the last ones are.
-        let from = if next >= writes { 0 } else { next.saturating_sub(40) };
+        let from = if stored.len() as u64 >= writes { 0 } else { next.saturating_sub(40) };
         for number in from..next {
             match rig.cache.lookup(mode(get(&url(number)), CacheMode::OnlyIfCached)).await {
                 Lookup::Stored(answer) => {
