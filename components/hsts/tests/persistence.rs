@@ -2,18 +2,16 @@
 //!
 //! `LONGHAUL_KILL_WRITES` sets how many hosts are noted before the last process is left alone; 1,000 is a full run.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::executor::block_on;
 use longhaul_hsts::{KnownHosts, Policy, TABLES};
+use longhaul_storage::testing::{KilledWriters, folder_of_writer, promise};
 use longhaul_storage::{Clock, Location, ManualClock, Profile, SystemClock};
 
 const HERE: &str = "https://example.com";
-const FOLDER: &str = "LONGHAUL_TEST_CHILD_FOLDER";
 
 fn open(folder: &Path, clock: Arc<dyn Clock>) -> (Profile, KnownHosts) {
     let (profile, report) =
@@ -56,7 +54,7 @@ fn hosts_come_back_until_they_expire() {
 /// What the killed process does. Run as a test of its own it does nothing.
 #[test]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+    let Some(folder) = folder_of_writer() else { return };
     let (_profile, hosts) = open(&folder, Arc::new(SystemClock::new()));
     for number in hosts.hosts().len().. {
         hosts.note(
@@ -66,9 +64,7 @@ fn child() {
         );
         if number % 7 == 0 {
             block_on(hosts.flush()).expect("it is stored");
-            let mut out = std::io::stdout().lock();
-            // The parent may have stopped listening just before it kills us.
-            let _ = writeln!(out, "\nchild: {number}").and_then(|()| out.flush());
+            promise(number);
         }
     }
 }
@@ -76,38 +72,16 @@ fn child() {
 #[test]
 fn no_durable_host_is_lost() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let wanted = std::env::var("LONGHAUL_KILL_WRITES").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
-    let mut random = u64::from(std::process::id());
-    let (mut durable, mut kills) = (None, 0);
-    while durable.is_none_or(|durable| durable < wanted) {
-        let mut process = Command::new(std::env::current_exe().expect("this test's path"))
-            .args(["child", "--exact", "--nocapture"])
-            .env(FOLDER, folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the child starts");
-        let lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
-        let promises =
-            lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("child: ")?.parse().ok());
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let patience = 1 + usize::try_from(random >> 60).expect("four bits");
-        for promise in promises.take(patience) {
-            durable = Some(promise);
-        }
-        process.kill().expect("it is killed");
-        process.wait().expect("it is dead");
-        kills += 1;
-
+    let mut writers = KilledWriters::new(folder.path(), 200);
+    while let Some(promised) = writers.kill_next() {
         let (_profile, hosts) = open(folder.path(), Arc::new(SystemClock::new()));
         let known = hosts.hosts();
+        let kills = writers.kills();
         for number in 0..known.len() {
             let partition = format!("https://p{}.example", number % 5);
             assert!(hosts.is_known(&partition, &format!("h{number}.example")), "kill {kills}: host {number}");
         }
-        assert!(
-            known.len() > durable.expect("at least one promise"),
-            "kill {kills}: {durable:?} was promised"
-        );
+        assert!(known.len() > promised, "kill {kills}: {promised} was promised");
     }
-    println!("{kills} processes were killed; {durable:?} was the last host promised");
+    println!("{writers}");
 }
