@@ -9,12 +9,9 @@ use longhaul_idl::{
     },
     tables,
 };
-use rquickjs::{
-    Function, Object, Persistent, Promise, Result, Value as JsValue, context::EvalOptions,
-    promise::PromiseState,
-};
+use rquickjs::{Function, Object, Persistent, Promise, Result, Value as JsValue, promise::PromiseState};
 
-use crate::{realm::Scope, script_error::ScriptError};
+use crate::{compiled, realm::Scope, script_error::ScriptError};
 
 /// What the names of the adapter's and the core's scripts begin with.
 pub(crate) const INTERNAL: &str = "longhaul:";
@@ -25,22 +22,24 @@ const GLOBAL_PROXY: &str = include_str!("global_proxy.js");
 
 impl<'js> Scope<'js> {
     /// Evaluates a script of ours.
-    fn evaluate_internal(&self, source: String, name: &str) -> Result<JsValue<'js>> {
-        let mut options = EvalOptions::default();
-        options.strict = true;
-        options.filename = Some(format!("{INTERNAL}{name}"));
-        self.ctx.eval_with_options(source, options)
+    fn evaluate_internal(
+        &self,
+        source: &'static str,
+        wrap: impl FnOnce(&str) -> String,
+        name: &str,
+    ) -> Result<JsValue<'js>> {
+        compiled::evaluate(&self.ctx, source, wrap, &format!("{INTERNAL}{name}"))
     }
 
     /// Evaluates the prelude and the core; gives what the core says of its interfaces.
     pub(crate) fn load_core(&self, core: &SelfHostedCore) -> Result<Object<'js>> {
-        let helpers = self.evaluate_internal(PRELUDE.to_owned(), "prelude")?;
+        let helpers = self.evaluate_internal(PRELUDE, str::to_owned, "prelude")?;
         let helpers = helpers.into_object().ok_or(rquickjs::Error::Unknown)?;
         let primordials: Object<'js> = helpers.get("primordials")?;
         for (name, source) in
             [("legacy platform objects", LEGACY_PLATFORM_OBJECT), ("global proxies", GLOBAL_PROXY)]
         {
-            let make = self.evaluate_internal(source.to_owned(), name)?.into_function();
+            let make = self.evaluate_internal(source, str::to_owned, name)?.into_function();
             let made: Object<'js> = make.ok_or(rquickjs::Error::Unknown)?.call((primordials.clone(),))?;
             for entry in made.props::<String, JsValue<'js>>() {
                 let (name, helper) = entry?;
@@ -59,14 +58,16 @@ impl<'js> Scope<'js> {
                     interface(name, definition) { definitions[name] = { __proto__: null, ...definition }; }, \
                     export(name, run) { exports[name] = run; } }; })";
         let make: Function<'js> = self
-            .evaluate_internal(make.to_owned(), "core")?
+            .evaluate_internal(make, str::to_owned, "core")?
             .into_function()
             .ok_or(rquickjs::Error::Unknown)?;
         let object: Object<'js> = make.call((definitions.clone(), exports, null_object()?))?;
         let native = self.native()?;
         for (name, source) in core.sources {
-            let wrapped = format!("(function (core, primordials, native) {{ \"use strict\"; {source}\n}})");
-            let run = self.evaluate_internal(wrapped, &format!("core/{name}"))?;
+            let wrap = |source: &str| {
+                format!("(function (core, primordials, native) {{ \"use strict\"; {source}\n}})")
+            };
+            let run = self.evaluate_internal(source, wrap, &format!("core/{name}"))?;
             let run = run.into_function().ok_or(rquickjs::Error::Unknown)?;
             run.call::<_, ()>((object.clone(), primordials.clone(), native.clone()))?;
         }

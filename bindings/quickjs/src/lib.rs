@@ -8,6 +8,7 @@
 
 mod buffers;
 mod call;
+mod compiled;
 mod core;
 mod engine;
 mod from_js;
