@@ -218,6 +218,7 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         idl::headers::binding::<fetch::Headers>(),
         idl::request::binding::<fetch::Request>(),
         idl::response::binding::<fetch::Response>(),
+        idl::fetch_later_result::binding(),
         // XMLHttpRequest, reading files, server-sent events
         idl::progress_event::binding(),
         idl::xml_http_request_event_target::binding(),

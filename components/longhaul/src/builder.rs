@@ -387,6 +387,7 @@ impl Builder {
             online,
             started,
             extensions: Extensions::default(),
+            runtime: tokio::runtime::Handle::current(),
         });
         cleaner.attach(&inner);
         Ok(UserAgent(inner))

@@ -38,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) online: watch::Sender<bool>,
     pub(crate) started: watch::Sender<bool>,
     pub(crate) extensions: Extensions,
+    pub(crate) runtime: tokio::runtime::Handle,
 }
 
 /// What embedders keep with a user agent, one value a type.
@@ -68,6 +69,11 @@ impl UserAgent {
     /// What the Fetch layer stands on.
     pub fn services(&self) -> &Services {
         &self.0.services
+    }
+
+    /// The runtime that it works on: the one it was built on.
+    pub fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.0.runtime
     }
 
     /// The HTTP cache, unless there is none: what is in it, and clearing it.

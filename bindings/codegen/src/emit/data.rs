@@ -170,6 +170,21 @@ pub(crate) fn dictionary(
     }
     _ = writeln!(out, "        {RUNTIME}::Value::Dictionary(dictionary)\n    }}\n}}\n");
 
+    // What takes the parent takes this too, and leaves out what it adds.
+    if let Some((parent, inherited)) = dictionary
+        .parent
+        .as_ref()
+        .zip(dictionary.parent.as_ref().and_then(|parent| model.dictionaries.get(parent)))
+    {
+        _ = writeln!(out, "impl From<{name}> for {parent} {{\n    fn from(dictionary: {name}) -> Self {{");
+        let fields: Vec<String> = all_members(model, inherited)
+            .into_iter()
+            .map(|member| format!("{0}: dictionary.{0}", field(member)))
+            .collect();
+        let binding = if fields.is_empty() { "        _ = dictionary;\n" } else { "" };
+        _ = writeln!(out, "{binding}        Self {{ {} }}\n    }}\n}}\n", fields.join(", "));
+    }
+
     if members.iter().all(|member| !member.required) {
         _ = writeln!(out, "impl Default for {name} {{\n    fn default() -> Self {{");
         _ = writeln!(out, "        let empty = {RUNTIME}::Value::Dictionary({RUNTIME}::Dictionary::new());");

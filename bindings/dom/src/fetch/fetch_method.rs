@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use longhaul::fetch::{Body, FetchController, FetchOptions, ServiceWorkersMode};
+use longhaul::fetch::{Body, DeferredFetchRecord, FetchController, FetchOptions, ServiceWorkersMode};
 use longhaul_idl::runtime::{
     AgentHandle, Exception, Held, ObjectRef, PromiseOf, Realm, RealmId, Resolver, TaskSource, Value,
 };
@@ -25,11 +25,15 @@ pub(crate) struct AbortObservers {
 
 /// What the abort of a signal ends.
 #[derive(Clone)]
-struct Call {
-    controller: FetchController,
-    aborted_with: AbortedWith,
-    /// The promise, until it is settled.
-    pending: Pending,
+pub(super) enum Call {
+    Fetch {
+        controller: FetchController,
+        aborted_with: AbortedWith,
+        /// The promise, until it is settled.
+        pending: Pending,
+    },
+    /// A fetch that `fetchLater()` has put off.
+    Deferred(DeferredFetchRecord),
 }
 
 type Pending = Arc<Mutex<Option<Resolver>>>;
@@ -71,18 +75,31 @@ impl AbortObservers {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
     }
 
-    /// The abort steps that `fetch()` adds to its request's signal.
+    /// The abort steps that `fetch()` and `fetchLater()` add to their request's signal.
     pub(crate) fn aborted(&self, realm: &dyn Realm, number: u64, reason: Held) {
-        let Some(call) = self.take(number) else { return };
-        // 1.–3. The fetch ends.
-        call.aborted_with.set_reason(reason.clone());
-        call.controller.abort(None);
-        // 4. The promise rejects, unless it has its response; that one's body breaks off, and so does the request's.
-        if let Some(resolver) = take(&call.pending) {
-            realm.settle(resolver, Err(Exception::Held(reason.clone())));
+        match self.take(number) {
+            None => {}
+            Some(Call::Deferred(record)) => record.abort(),
+            Some(Call::Fetch { controller, aborted_with, pending }) => {
+                // 1.–3. The fetch ends.
+                aborted_with.set_reason(reason.clone());
+                controller.abort(None);
+                // 4. The promise rejects, unless it has its response; that one's body breaks off, and so does the request's.
+                if let Some(resolver) = take(&pending) {
+                    realm.settle(resolver, Err(Exception::Held(reason.clone())));
+                }
+                aborted_with.abort(realm, reason);
+            }
         }
-        call.aborted_with.abort(realm, reason);
     }
+}
+
+/// Ties a call to the abort of a signal, until what this gives is dropped.
+pub(super) fn observe(realm: &dyn Realm, signal: Held, call: Call) -> Result<AbortObservation, Exception> {
+    let number = crate::global_scope(realm)?.abort_observers().add(call);
+    realm.core("observeAbort", vec![Value::Held(signal), Value::Number(number as f64)])?;
+    let observation = Observation { number, agent: Arc::clone(realm.agent()), realm: realm.id() };
+    Ok(AbortObservation(Arc::new(observation)))
 }
 
 fn take(pending: &Pending) -> Option<Resolver> {
@@ -120,15 +137,12 @@ pub(crate) fn fetch_method(
     let controller = FetchController::new();
     let observation = match signal {
         Some(signal) => {
-            let call = Call {
+            let call = Call::Fetch {
                 controller: controller.clone(),
                 aborted_with: aborted_with.clone(),
                 pending: Arc::clone(&pending),
             };
-            let number = scope.abort_observers().add(call);
-            realm.core("observeAbort", vec![Value::Held(signal), Value::Number(number as f64)])?;
-            let observation = Observation { number, agent: Arc::clone(realm.agent()), realm: realm.id() };
-            Some(AbortObservation(Arc::new(observation)))
+            Some(observe(realm, signal, call)?)
         }
         None => None,
     };

@@ -2,6 +2,7 @@
 
 mod body;
 mod body_members;
+mod fetch_later;
 mod fetch_method;
 mod headers;
 mod request;
@@ -14,6 +15,7 @@ pub(crate) use response::Response;
 
 pub(crate) use body::{AbortedWith, body_exception, collect_body, package_body};
 use body_members::body_members;
+pub(crate) use fetch_later::fetch_later;
 pub(crate) use fetch_method::{AbortObservers, fetch_method};
 pub(crate) use headers::Guard;
 pub(crate) use request::shape_from_info;

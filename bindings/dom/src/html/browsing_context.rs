@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use futures::StreamExt as _;
-use longhaul::fetch::{FetchOptions, Request};
+use longhaul::fetch::{
+    DeferredFetchPolicy, DeferredFetchQuota, EnvironmentSettings, FetchOptions, NavigableId, Origin, Request,
+    same_origin,
+};
 use longhaul_idl::runtime::{CrossOriginProperty, GlobalProxy, Realm, RealmId, TaskSource, Value};
 use url::Url;
 
@@ -91,6 +94,8 @@ pub struct BrowsingContext {
     closed: AtomicBool,
     sandbox: Mutex<Sandbox>,
     pub(super) maker: Option<Arc<dyn WindowRealms>>,
+    /// What the documents of the tab may put off, and the place of this one's in it.
+    deferred: (Arc<Mutex<DeferredFetchQuota>>, NavigableId),
 }
 
 impl std::fmt::Debug for BrowsingContext {
@@ -106,6 +111,8 @@ impl BrowsingContext {
         name: &str,
         realms: Option<Arc<dyn WindowRealms>>,
     ) -> Arc<Self> {
+        let quota = parent.map(|parent| Arc::clone(&parent.deferred.0)).unwrap_or_default();
+        let place = lock(&quota).add(parent.map(|parent| parent.deferred.1));
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             parent: parent.map(Arc::downgrade).unwrap_or_default(),
@@ -120,6 +127,7 @@ impl BrowsingContext {
             closed: AtomicBool::new(false),
             sandbox: Mutex::default(),
             maker: realms,
+            deferred: (quota, place),
         })
     }
 
@@ -132,6 +140,17 @@ impl BrowsingContext {
             waiting.extend(context.children());
         }
         realms
+    }
+
+    /// The environments of its window and of those in its frames.
+    pub fn environments(&self) -> Vec<Arc<EnvironmentSettings>> {
+        let mut waiting: Vec<_> = self.me.upgrade().into_iter().collect();
+        let mut environments = Vec::new();
+        while let Some(context) = waiting.pop() {
+            environments.extend(context.active().map(|window| Arc::clone(window.environment())));
+            waiting.extend(context.children());
+        }
+        environments
     }
 
     /// The window of a realm, among all that this one's windows can reach.
@@ -155,6 +174,52 @@ impl BrowsingContext {
 
     pub(super) fn set_active(&self, window: &Arc<WindowGlobal>) {
         *lock(&self.active) = Arc::downgrade(window);
+        let scope = window.scope();
+        let settings = scope.settings();
+        let policy = self.deferred_fetch_policy(&settings.origin);
+        let (quota, place) = &self.deferred;
+        lock(quota).set_document(*place, settings.origin.clone(), policy, settings.fetch_group.clone());
+    }
+
+    /// <https://html.spec.whatwg.org/#fully-active>
+    pub(crate) fn is_fully_active(&self, window: &Arc<WindowGlobal>) -> bool {
+        let mut container = self.frame();
+        let is_shown = |context: &Self| context.active().is_some() && !context.is_closed();
+        while let Some(frame) = container {
+            let Some(context) = super::elements::window_of(&frame).map(|window| window.context()) else {
+                return false;
+            };
+            if !is_shown(&context) {
+                return false;
+            }
+            container = context.frame();
+        }
+        !self.is_closed() && self.active().is_some_and(|active| Arc::ptr_eq(&active, window))
+    }
+
+    /// <https://fetch.spec.whatwg.org/#available-deferred-fetch-quota>, for its document and an origin that it sends something to.
+    pub(crate) fn available_deferred_fetch_quota(&self, origin: &Origin) -> u64 {
+        let (quota, place) = &self.deferred;
+        lock(quota).available(*place, Some(origin))
+    }
+
+    /// <https://fetch.spec.whatwg.org/#reserve-deferred-fetch-quota>: to be called when its parent navigates it to an origin.
+    pub(super) fn reserve_deferred_fetch_quota(&self, origin: &Origin) {
+        let policy = self.deferred_fetch_policy(origin);
+        let (quota, place) = &self.deferred;
+        lock(quota).reserve(*place, policy);
+    }
+
+    /// Whether a document of an origin may use the features `deferred-fetch` and `deferred-fetch-minimal` in here.
+    ///
+    /// FIXME: the header and the attribute that say otherwise; these are the default allowlists.
+    fn deferred_fetch_policy(&self, origin: &Origin) -> DeferredFetchPolicy {
+        let Some(parent) = self.parent() else { return DeferredFetchPolicy::default() };
+        let container = parent.active().map(|window| window.scope().settings().origin.clone());
+        DeferredFetchPolicy {
+            deferred_fetch: container.is_some_and(|container| same_origin(&container, origin)),
+            deferred_fetch_minimal: true,
+        }
     }
 
     /// What scripts have of it.
@@ -257,6 +322,8 @@ impl BrowsingContext {
     /// It goes, and everything in it.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
+        let (quota, place) = &self.deferred;
+        lock(quota).remove(*place);
         self.destroy_windows();
         *lock(&self.active) = Weak::new();
     }

@@ -77,7 +77,7 @@ impl LoadedDocument {
 }
 
 /// <https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding>, the `meta` elements of it.
-fn prescan(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+pub(crate) fn prescan(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     let text: String = bytes.iter().take(1024).map(|byte| char::from(byte.to_ascii_lowercase())).collect();
     let mut rest = text.as_str();
     while let Some(at) = rest.find("<meta") {
@@ -239,6 +239,16 @@ pub(super) fn navigate(realm: &dyn Realm, context: &Arc<BrowsingContext>, url: U
     }
     let number = context.begin_navigation();
     let source = navigation.source.clone();
+    // Its container may hand it some of what may be put off.
+    let container = context.parent().and_then(|parent| parent.active());
+    if let (Some(container), Some(source)) = (&container, &source)
+        && Arc::ptr_eq(container, source)
+    {
+        context.reserve_deferred_fetch_quota(&match url.scheme() {
+            "about" => container.scope().settings().origin.clone(),
+            _ => url.origin(),
+        });
+    }
     let creator = source.as_ref().map(|window| Arc::clone(window.scope().settings()));
     // The realm in whose tasks this goes on: the container's, or its own.
     let (agent, id) = match context.frame().and_then(|frame| super::elements::window_of(&frame)) {

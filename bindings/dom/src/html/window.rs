@@ -7,7 +7,7 @@ use longhaul_idl::runtime::{
     AgentHandle, ByteString, DomString, Exception, GlobalProxy as _, Held, InterfaceDescriptor, MemberId,
     ObjectRef, PlatformObject, PromiseOf, Realm, RealmId, Value,
 };
-use longhaul_idl::{RequestInfo, RequestInit, TimerHandler, WindowMethods};
+use longhaul_idl::{DeferredRequestInit, RequestInfo, RequestInit, TimerHandler, WindowMethods};
 use url::Url;
 
 use super::browsing_context::{BrowsingContext, WindowRealms};
@@ -245,6 +245,7 @@ impl WindowGlobal {
         let user_agent = self.scope.user_agent();
         user_agent.service_workers().unregister_client(&settings.id);
         user_agent.object_urls().environment_ended(settings);
+        let _entered = user_agent.runtime().enter();
         settings.fetch_group.terminate(user_agent.services());
     }
 
@@ -415,6 +416,15 @@ impl WindowMethods for WindowGlobal {
 
     fn navigator(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
         Ok(Arc::clone(&self.navigator) as ObjectRef)
+    }
+
+    fn fetch_later(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        input: RequestInfo,
+        init: DeferredRequestInit,
+    ) -> Result<ObjectRef, Exception> {
+        crate::fetch::fetch_later(self, realm, input, init)
     }
 
     fn named_get(self: &Arc<Self>, realm: &dyn Realm, name: DomString) -> Result<Held, Exception> {

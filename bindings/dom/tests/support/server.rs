@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 server on loopback, enough for what the tests load.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,25 +26,29 @@ impl Answer {
 }
 
 /// Serves the answers by path; gives the origin. The path `/hang` never answers, `/stall` stops within its body, `/echo` gives
-/// the request's body back.
+/// the request's body back, `/note/x` keeps method and body, and `/log?x` tells what `/note/x` kept, or nothing.
 pub(crate) async fn serve(answers: HashMap<&'static str, Answer>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
     let answers = Arc::new(answers);
     let gate = Arc::new(Semaphore::new(0));
+    let notes = Notes::default();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(connection(stream, answers.clone(), gate.clone()));
+            tokio::spawn(connection(stream, answers.clone(), gate.clone(), notes.clone()));
         }
     });
     format!("http://localhost:{port}")
 }
+
+type Notes = Arc<Mutex<HashMap<String, String>>>;
 
 /// A request with `X-Gate` waits until somebody has asked for `/open`.
 async fn connection(
     mut stream: TcpStream,
     answers: Arc<HashMap<&'static str, Answer>>,
     gate: Arc<Semaphore>,
+    notes: Notes,
 ) {
     let mut buffer = Vec::new();
     loop {
@@ -77,11 +81,17 @@ async fn connection(
         }
         let body = buffer[head_end..head_end + length].to_vec();
         buffer.drain(..head_end + length);
-        let path = head.split(' ').nth(1).unwrap_or("/").split('?').next().unwrap_or("/").to_owned();
+        let target = head.split(' ').nth(1).unwrap_or("/");
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        if let Some(name) = path.strip_prefix("/note/") {
+            let method = head.split(' ').next().unwrap_or_default();
+            let note = format!("{method} {}", String::from_utf8_lossy(&body));
+            notes.lock().unwrap().insert(name.to_owned(), note);
+        }
         if head.to_ascii_lowercase().contains("\r\nx-gate:") {
             gate.acquire().await.expect("it is never closed").forget();
         }
-        let answer = match path.as_str() {
+        let answer = match path {
             "/open" => {
                 gate.add_permits(1);
                 Answer::ok("text/plain", Vec::new())
@@ -91,6 +101,7 @@ async fn connection(
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst").await;
                 return std::future::pending().await;
             }
+            "/log" => Answer::ok("text/plain", notes.lock().unwrap().get(query).cloned().unwrap_or_default()),
             "/echo" => Answer::ok("application/octet-stream", body),
             path => {
                 answers.get(path).cloned().unwrap_or_else(|| Answer::status("404 Not Found", "nothing here"))

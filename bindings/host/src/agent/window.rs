@@ -224,6 +224,11 @@ impl Drop for Page {
         if let Some(id) = active {
             self.user_agent.service_workers().unregister_client(&id);
         }
+        // What its documents fetch ends with them, and what they have put off is sent.
+        let _entered = self.user_agent.runtime().enter();
+        for environment in self.context.environments() {
+            environment.fetch_group.terminate(self.user_agent.services());
+        }
     }
 }
 
