@@ -32,9 +32,22 @@ async fn requests_readers_beacons_and_event_sources() {
         ("/hello.txt", Answer::ok("text/plain", "hello")),
         ("/data.json", Answer::ok("application/json", r#"{"a":[1]}"#)),
         ("/latin", Answer::ok("text/plain", vec![0xE9])),
+        (
+            "/page.html",
+            Answer::ok(
+                "text/html",
+                "<meta charset=latin1><title>\u{E9}</title><p id=p>one<script>globalThis.ran = true</script>",
+            ),
+        ),
+        ("/data.xml", Answer::ok("application/xml; charset=utf-8", "<root><a b=\"c\">d</a></root>")),
         ("/events", Answer::ok("text/event-stream", events)),
     ]);
-    run_in_window(include_str!("scripts/xhr.js"), "xhr.js", answers, 11).await;
+    run_in_window(include_str!("scripts/xhr.js"), "xhr.js", answers, 14).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fetches_that_are_put_off() {
+    run_in_window(include_str!("scripts/fetch_later.js"), "fetch_later.js", HashMap::new(), 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,6 +33,9 @@ interface XMLHttpRequestEventTarget : EventTarget {
 interface XMLHttpRequestUpload : XMLHttpRequestEventTarget {
 };
 
+// NOTE: the standard writes the union where it is used; here it has a name, which Rust needs.
+typedef (Document or XMLHttpRequestBodyInit) XMLHttpRequestSendBody;
+
 enum XMLHttpRequestResponseType { "", "arraybuffer", "blob", "document", "json", "text" };
 
 [Exposed=(Window,DedicatedWorker,SharedWorker)]
@@ -54,8 +57,7 @@ interface XMLHttpRequest : XMLHttpRequestEventTarget {
            attribute unsigned long timeout;
            attribute boolean withCredentials;
   [SameObject] readonly attribute XMLHttpRequestUpload upload;
-  // FIXME: not yet: Document as a member of the union
-  undefined send(optional XMLHttpRequestBodyInit? body = null);
+  undefined send(optional XMLHttpRequestSendBody? body = null);
   undefined abort();
 
   readonly attribute USVString responseURL;

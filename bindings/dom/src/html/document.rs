@@ -521,15 +521,17 @@ impl longhaul_idl::DOMParserMethods for DomParser {
     ) -> Result<ObjectRef, Exception> {
         let url = own_document(realm)?.document_data().map(|data| data.url());
         let url = url.ok_or_else(|| Exception::type_error("the realm has no document"))?;
-        let kind = match type_ {
-            longhaul_idl::DOMParserSupportedType::TextHtml => Kind::Html,
-            // FIXME: XML is read as HTML is: there is no XML parser here.
-            _ => Kind::Xml,
-        };
-        let document = new_document(realm.id(), kind, type_.as_str(), url);
-        parser::parse_into(&document, &string);
-        Ok(document)
+        Ok(document_of_text(realm, type_.as_str(), url, &string))
     }
+}
+
+/// A document of a text whose scripts do not run, by its type.
+pub(crate) fn document_of_text(realm: &dyn Realm, content_type: &str, url: url::Url, text: &str) -> NodeRef {
+    // FIXME: XML is read as HTML is: there is no XML parser here.
+    let kind = if content_type == "text/html" { Kind::Html } else { Kind::Xml };
+    let document = new_document(realm.id(), kind, content_type, url);
+    parser::parse_into(&document, text);
+    document
 }
 
 /// <https://html.spec.whatwg.org/#xmlserializer>

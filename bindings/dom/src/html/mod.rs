@@ -43,7 +43,7 @@ use location::{Location, WorkerLocation};
 use navigator::{Navigator, WorkerNavigator};
 
 pub(crate) use broadcast_channel::BroadcastChannel;
-pub(crate) use document::{DomParser, XmlSerializer};
+pub(crate) use document::{DomParser, XmlSerializer, document_of_text};
 use elements::parsed;
 pub(crate) use elements::{
     ElementState, attribute_changed, children_changed, cloned, connected, form_owner, inserted,
@@ -52,6 +52,7 @@ pub(crate) use elements::{
 pub(crate) use forms::{activate, cancel_activation, has_activation_behaviour, pre_activate};
 pub(crate) use loading::Loading;
 pub(crate) use message_port::{MessageChannel, MessagePort};
+pub(crate) use navigate::prescan;
 pub(crate) use parser::parse_fragment;
 pub(crate) use worker::{SharedWorker, Worker};
 

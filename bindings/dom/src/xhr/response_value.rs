@@ -4,8 +4,10 @@ use bytes::Bytes;
 use longhaul::fetch::{HeaderList, MimeType};
 use longhaul_idl::XMLHttpRequestResponseType as ResponseType;
 use longhaul_idl::runtime::{Buffer, DomString, Exception, Held, ObjectRef, Realm, Value};
+use url::Url;
 
 use crate::blob::{Blob, utf8_decode};
+use crate::html::{document_of_text, prescan};
 
 /// <https://xhr.spec.whatwg.org/#response-mime-type>
 fn response_mime_type(headers: &HeaderList) -> MimeType {
@@ -40,15 +42,18 @@ pub(super) fn text(
     // 3. The XML declaration's encoding.
     if charset.is_none() && response_type == ResponseType::Empty {
         let mime_type = final_mime_type(headers, overridden);
-        if ["text/xml", "application/xml"].contains(&mime_type.essence())
-            || mime_type.essence().ends_with("+xml")
-        {
+        if is_xml(&mime_type) {
             charset = declared_encoding(bytes);
         }
     }
     // 4., 5. A byte order mark decides before all.
     let text = charset.unwrap_or(encoding_rs::UTF_8).decode(bytes).0;
     text.into_owned().into()
+}
+
+/// <https://mimesniff.spec.whatwg.org/#xml-mime-type>
+fn is_xml(mime_type: &MimeType) -> bool {
+    matches!(mime_type.essence(), "text/xml" | "application/xml") || mime_type.essence().ends_with("+xml")
 }
 
 /// The encoding that an XML declaration names.
@@ -82,7 +87,41 @@ pub(super) fn object(
             Ok(value) => realm.hold(value).map(Some),
             Err(_) => Ok(None),
         },
-        // FIXME: <https://xhr.spec.whatwg.org/#document-response>: no parser is at hand here.
         _ => Ok(None),
     }
+}
+
+/// <https://xhr.spec.whatwg.org/#document-response>, of a response that has a body; `None` if it is no document.
+pub(super) fn document(
+    realm: &dyn Realm,
+    bytes: &[u8],
+    headers: &HeaderList,
+    url: Option<&Url>,
+    overridden: Option<&MimeType>,
+    response_type: ResponseType,
+) -> Option<ObjectRef> {
+    // 2., 3.
+    let mime_type = final_mime_type(headers, overridden);
+    let is_html = mime_type.essence() == "text/html";
+    if !is_html && !is_xml(&mime_type) {
+        return None;
+    }
+    // 4. Old pages expect no document where they have asked for none.
+    if response_type == ResponseType::Empty && is_html {
+        return None;
+    }
+    // 5., 6. NOTE: a byte order mark decides before all.
+    let charset = final_charset(headers, overridden);
+    let charset = match is_html {
+        true => charset.or_else(|| prescan(bytes)),
+        false => charset.or_else(|| declared_encoding(bytes)),
+    };
+    // 7.
+    let (text, charset, _) = charset.unwrap_or(encoding_rs::UTF_8).decode(bytes);
+    let document = document_of_text(realm, mime_type.essence(), url?.clone(), &text);
+    // 8.–11.
+    if let Some(data) = document.document_data() {
+        data.set_encoding(charset);
+    }
+    Some(document)
 }

@@ -14,7 +14,7 @@ use longhaul_idl::runtime::{
 };
 use longhaul_idl::{
     XMLHttpRequestBodyInit, XMLHttpRequestEventTargetMethods, XMLHttpRequestMethods,
-    XMLHttpRequestResponseType as ResponseType, XMLHttpRequestStatics,
+    XMLHttpRequestResponseType as ResponseType, XMLHttpRequestSendBody, XMLHttpRequestStatics,
 };
 use tokio::sync::oneshot;
 use url::Url;
@@ -37,6 +37,25 @@ enum ReadyState {
     HeadersReceived,
     Loading,
     Done,
+}
+
+/// What is sent, and its type.
+fn extract(body: XMLHttpRequestSendBody) -> Result<(Bytes, Option<String>), Exception> {
+    extract_bytes(match body {
+        XMLHttpRequestSendBody::Document(document) => {
+            let document = document.downcast::<crate::dom::node::Node>();
+            let document = document.ok_or_else(|| Exception::type_error("the object is no document"))?;
+            let is_html = document.document_data().is_some_and(|data| data.is_html());
+            let text = crate::dom::serialize(&document, false, !is_html);
+            let r#type = if is_html { "text/html;charset=UTF-8" } else { "application/xml;charset=UTF-8" };
+            return Ok((Bytes::from(text), Some(r#type.to_owned())));
+        }
+        XMLHttpRequestSendBody::Blob(blob) => XMLHttpRequestBodyInit::Blob(blob),
+        XMLHttpRequestSendBody::BufferSource(buffer) => XMLHttpRequestBodyInit::BufferSource(buffer),
+        XMLHttpRequestSendBody::FormData(form) => XMLHttpRequestBodyInit::FormData(form),
+        XMLHttpRequestSendBody::UrlSearchParams(params) => XMLHttpRequestBodyInit::UrlSearchParams(params),
+        XMLHttpRequestSendBody::UsvString(text) => XMLHttpRequestBodyInit::UsvString(text),
+    })
 }
 
 /// What came before the body.
@@ -66,6 +85,8 @@ struct State {
     head: Option<Head>,
     received: BytesMut,
     response_object: Option<Option<Held>>,
+    /// The document that it is, once script has asked for it.
+    response_document: Option<Option<ObjectRef>>,
     controller: Option<FetchController>,
     /// Which fetch is meant: what belongs to an earlier one is passed over.
     generation: u64,
@@ -228,6 +249,7 @@ impl XMLHttpRequest {
             state.head = None;
             state.received = BytesMut::new();
             state.response_object = None;
+            state.response_document = None;
             was_opened = state.ready == ReadyState::Opened;
         }
         // 12.
@@ -241,7 +263,7 @@ impl XMLHttpRequest {
     fn request(
         &self,
         realm: &dyn Realm,
-        body: Option<XMLHttpRequestBodyInit>,
+        body: Option<XMLHttpRequestSendBody>,
     ) -> Result<fetch::Request, Exception> {
         let settings = crate::global_scope(realm)?.settings().clone();
         let mut state = self.state();
@@ -251,8 +273,10 @@ impl XMLHttpRequest {
         let mut request_body = None;
         // 4. The body and its type.
         if let Some(body) = body {
-            let is_text = matches!(body, XMLHttpRequestBodyInit::UsvString(_));
-            let (bytes, r#type) = extract_bytes(body)?;
+            // 4.2.–4.3. A document is a text, of its own type.
+            let is_text =
+                matches!(body, XMLHttpRequestSendBody::Document(_) | XMLHttpRequestSendBody::UsvString(_));
+            let (bytes, r#type) = extract(body)?;
             let author = state.author_headers.get("Content-Type");
             match author {
                 // 4.4. A text is UTF-8, whatever the author says.
@@ -307,6 +331,7 @@ impl XMLHttpRequest {
             state.head = None;
             state.received = BytesMut::new();
             state.response_object = None;
+            state.response_document = None;
             state.controller = None;
             let upload = !state.upload_complete && state.upload_listener;
             let synchronous = state.synchronous;
@@ -671,6 +696,7 @@ impl XMLHttpRequestStatics for XMLHttpRequest {
                 head: None,
                 received: BytesMut::new(),
                 response_object: None,
+                response_document: None,
                 controller: None,
                 generation: 0,
                 kept: None,
@@ -775,7 +801,7 @@ impl XMLHttpRequestMethods for XMLHttpRequest {
     fn send(
         self: &Arc<Self>,
         realm: &dyn Realm,
-        body: Option<XMLHttpRequestBodyInit>,
+        body: Option<XMLHttpRequestSendBody>,
     ) -> Result<(), Exception> {
         // 1., 2.
         {
@@ -831,6 +857,7 @@ impl XMLHttpRequestMethods for XMLHttpRequest {
             state.head = None;
             state.received = BytesMut::new();
             state.response_object = None;
+            state.response_document = None;
         }
         Ok(())
     }
@@ -929,6 +956,10 @@ impl XMLHttpRequestMethods for XMLHttpRequest {
         if ready != ReadyState::Done {
             return Ok(Value::Null);
         }
+        // 7. A document.
+        if response_type == ResponseType::Document {
+            return Ok(self.response_xml(realm)?.map_or(Value::Null, Value::Object));
+        }
         let (known, head, bytes, overridden) = {
             let state = self.state();
             let bytes = Bytes::copy_from_slice(&state.received);
@@ -959,12 +990,30 @@ impl XMLHttpRequestMethods for XMLHttpRequest {
     }
 
     /// <https://xhr.spec.whatwg.org/#the-responsexml-attribute>
-    fn response_xml(self: &Arc<Self>, _: &dyn Realm) -> Result<Option<ObjectRef>, Exception> {
+    fn response_xml(self: &Arc<Self>, realm: &dyn Realm) -> Result<Option<ObjectRef>, Exception> {
         if !matches!(self.state().response_type, ResponseType::Empty | ResponseType::Document) {
             return Err(invalid_state("the response is no document"));
         }
-        // FIXME: 3. The document response.
-        Ok(None)
+        // 3. A response that is not whole, or failed, has none.
+        let (known, head, bytes, overridden, response_type) = {
+            let state = self.state();
+            if state.ready != ReadyState::Done {
+                return Ok(None);
+            }
+            let bytes = Bytes::copy_from_slice(&state.received);
+            let overridden = state.override_mime_type.clone();
+            (state.response_document.clone(), state.head.clone(), bytes, overridden, state.response_type)
+        };
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        // 4.–6.
+        let document = head.filter(|head| head.has_body).and_then(|head| {
+            let url = head.url.as_ref();
+            response_value::document(realm, &bytes, &head.headers, url, overridden.as_ref(), response_type)
+        });
+        self.state().response_document = Some(document.clone());
+        Ok(document)
     }
 }
 

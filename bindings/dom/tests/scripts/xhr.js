@@ -51,6 +51,40 @@ test("every type of response", async () => {
   equal(json.responseType, "json");
 });
 
+test("documents", async () => {
+  const asked = (type) => ({ before: (xhr) => { xhr.responseType = type; } });
+  const { xhr } = await sent("GET", "/page.html", asked("document"));
+  const page = xhr.responseXML;
+  check(page instanceof Document && xhr.response === page && xhr.responseXML === page, "the same document");
+  deepEqual([page.contentType, page.characterSet, page.URL], ["text/html", "windows-1252", `${location.origin}/page.html`]);
+  equal(page.getElementById("p").firstChild.data, "one");
+  equal(page.title, "\u00C3\u00A9", "by the encoding that it names");
+  equal(page.defaultView, null);
+  equal(globalThis.ran, undefined, "its scripts do not run");
+  throws("InvalidStateError", () => xhr.responseText);
+  equal((await sent("GET", "/page.html")).xhr.responseXML, null, "an HTML document that nobody asked for");
+  equal((await sent("GET", "/hello.txt", asked("document"))).xhr.response, null, "no document");
+  throws("InvalidStateError", () => { const { responseXML } = Object.assign(new XMLHttpRequest(), { responseType: "json" }); return responseXML; });
+});
+
+test("an XML document without being asked", async () => {
+  const { xhr } = await sent("GET", "/data.xml");
+  const { responseXML } = xhr;
+  equal(responseXML.contentType, "application/xml");
+  equal(responseXML.querySelector("a").getAttribute("b"), "c");
+  check(xhr.responseText.startsWith("<root>"), "the text is there too");
+});
+
+test("documents are sent", async () => {
+  const page = new DOMParser().parseFromString("<p>\u00E9 &amp; more", "text/html");
+  const { xhr } = await sent("POST", "/echo", { body: page });
+  equal(xhr.responseText, "<html><head></head><body><p>\u00E9 &amp; more</p></body></html>");
+  const request = new XMLHttpRequest();
+  request.open("POST", "/echo");
+  throws(TypeError, () => request.send(Symbol("neither")));
+  request.send(document.body);
+});
+
 test("what is sent", async () => {
   const type = async (body, before) => {
     const { xhr } = await sent("POST", "/echo", { body, before });
