@@ -3,7 +3,10 @@
 
 #[path = "support/plain_realm.rs"]
 mod plain_realm;
+#[allow(dead_code, reason = "not every test needs all of it")]
+mod support;
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +14,9 @@ use longhaul_idl::runtime::{
     ConstantValue, Exposure, IdlType, InterfaceDescriptor, InterfaceKind, IterableKind, Overload, Value,
 };
 use longhaul_quickjs::{Engine, EngineLimits};
+
+use support::server::Answer;
+use support::suite::Browser;
 
 const CHECKS: &str = include_str!("scripts/idl_shapes.js");
 
@@ -89,30 +95,63 @@ fn expected(interface: &InterfaceDescriptor, exposure: Exposure, is_secure: bool
     )
 }
 
+/// Every interface that there is.
+fn interfaces() -> Vec<&'static InterfaceDescriptor> {
+    let mut all: Vec<&InterfaceDescriptor> =
+        longhaul_dom::bindings().iter().map(|binding| binding.descriptor).collect();
+    all.extend(longhaul_idl::core_bindings().iter().map(|binding| binding.descriptor));
+    all
+}
+
+/// The script that looks at all of them in a kind of agent.
+fn script(exposure: Exposure) -> String {
+    let descriptions = list(interfaces().iter().map(|interface| expected(interface, exposure, true)));
+    format!("{CHECKS}\nshapes({descriptions})")
+}
+
+/// The faults in what the script gave.
+fn faults(exposure: Exposure, result: &str) -> String {
+    let (passed, found) = result.split_once('\n').expect("two parts");
+    println!("{exposure:?}: {passed} checks");
+    assert!(passed.parse::<usize>().expect("a number") > 1000, "only {passed} checks");
+    found.lines().filter(|line| !line.is_empty()).fold(String::new(), |mut faults, fault| {
+        let _ = writeln!(faults, "{exposure:?}: {fault}");
+        faults
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_interface_has_the_shape_of_its_idl() {
     let user_agent = plain_realm::user_agent().await;
     tokio::task::block_in_place(|| {
-        let mut all: Vec<&InterfaceDescriptor> =
-            longhaul_dom::bindings().iter().map(|binding| binding.descriptor).collect();
-        all.extend(longhaul_idl::core_bindings().iter().map(|binding| binding.descriptor));
-        let mut faults = String::new();
+        let mut all = String::new();
         for (exposure, global) in plain_realm::globals(&user_agent) {
             let engine = Engine::new(EngineLimits::default()).expect("the engine starts");
             let errors = Arc::new(Mutex::new(Vec::new()));
             let realm = plain_realm::realm(&engine, global, exposure, &errors).expect("the realm is made");
-            let descriptions = list(all.iter().map(|interface| expected(interface, exposure, true)));
-            let script = format!("{CHECKS}\nshapes({descriptions})");
-            let result = engine.evaluate_script(realm, script.as_bytes(), "shapes.js").expect("it runs");
+            let result =
+                engine.evaluate_script(realm, script(exposure).as_bytes(), "shapes.js").expect("it runs");
             let Value::String(result) = result else { panic!("{result:?}") };
-            let (passed, found) = result.split_once('\n').expect("two parts");
-            println!("{exposure:?}: {passed} checks");
-            assert!(passed.parse::<usize>().expect("a number") > 1000, "only {passed} checks");
-            for fault in found.lines().filter(|line| !line.is_empty()) {
-                let _ = writeln!(faults, "{exposure:?}: {fault}");
-            }
+            all += &faults(exposure, &result);
         }
-        assert!(faults.is_empty(), "{faults}");
+        assert!(all.is_empty(), "{all}");
     });
     user_agent.shutdown().await;
+}
+
+/// A service worker's global object stands for a worker that is registered: here is one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_interface_has_the_shape_of_its_idl_in_a_service_worker() {
+    // The last statement's value is the result.
+    let script = script(Exposure::ServiceWorker).replacen("\nshapes(", "\nconst result = shapes(", 1);
+    let script = format!("{script};\nconsole.log('shapes: ' + result);");
+    let answers = HashMap::from([("/sw.js", Answer::ok("text/javascript", script))]);
+    let browser = Browser::start(answers).await;
+    let page = browser.window("navigator.serviceWorker.register('/sw.js')", "page.js").await;
+    let (before, result) = tokio::task::block_in_place(|| browser.wait_for("log: shapes: "));
+    assert!(before.is_empty(), "{before:#?}");
+    let faults = faults(Exposure::ServiceWorker, &result);
+    assert!(faults.is_empty(), "{faults}");
+    page.stop();
+    browser.user_agent.shutdown().await;
 }
