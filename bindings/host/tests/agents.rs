@@ -48,6 +48,7 @@ async fn load(script: &str, limits: AgentLimits) -> Loaded {
         listeners: Listeners::start().expect("threads"),
         console: console.clone(),
         on_error: Arc::new(move |line| sink.push(line)),
+        on_window: None,
     };
     let page = Page::load(server.url(), options).await;
     Loaded { page, console, errors, _server: server }
@@ -153,4 +154,29 @@ async fn tasks_microtasks_and_timers_keep_their_order() {
         ["script", "microtask 1", "microtask 1b", "timer 2", "microtask 2", "timer 3", "timer 4"]
     );
     assert_eq!(loaded.errors.all(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_host_is_told_of_each_window_before_its_first_script() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let page = "<script>console.log('page ' + fromHost)</script><iframe src=frame.html></iframe>";
+    std::fs::write(folder.path().join("index.html"), page).expect("a file");
+    let frame = "<script>console.log('frame ' + fromHost)</script>";
+    std::fs::write(folder.path().join("frame.html"), frame).expect("a file");
+    let site = Site::new(folder.path()).expect("a sound folder");
+    let server = Server::start(site, &PortChoice::exactly(0)).await.expect("a free port");
+    let console = Arc::new(Lines::default());
+    let options = PageOptions {
+        user_agent: UserAgent::builder().build().await.expect("the defaults work"),
+        limits: AgentLimits::default(),
+        listeners: Listeners::start().expect("threads"),
+        console: console.clone(),
+        on_error: Arc::new(|line| panic!("{line}")),
+        on_window: Some(Arc::new(|realm, window| {
+            let source = format!("var fromHost = {:?}", window.environment().creation_url.path());
+            realm.run_script(source.as_bytes(), "host").expect("it runs");
+        })),
+    };
+    let _page = Page::load(server.url(), options).await.expect("it loads");
+    assert_eq!(console.all(), ["page /", "frame /frame.html"]);
 }

@@ -16,5 +16,5 @@ pub use event_loop::{Agent, AgentEnd, AgentLimits};
 pub use listeners::Listeners;
 pub use opened_windows::{OpenedWindows, PageOpener};
 pub use service_worker::ServiceWorkerAgents;
-pub use window::{Page, PageError, PageOptions};
+pub use window::{Page, PageError, PageOptions, WindowHook};
 pub use worker::WorkerAgents;

@@ -29,7 +29,12 @@ pub struct PageOptions {
     pub console: Arc<dyn ConsoleSink>,
     /// Told of each exception that nobody caught and each script that did not load, one line each.
     pub on_error: Arc<dyn Fn(String) + Send + Sync>,
+    /// Told of each window of the page (its own, its frames', those it opens) before its first script.
+    pub on_window: Option<WindowHook>,
 }
+
+/// Does something in the realm of a window that was just made, such as giving its scripts a function of the host.
+pub type WindowHook = Arc<dyn Fn(&dyn Realm, &Arc<WindowGlobal>) + Send + Sync>;
 
 /// Why a page could not be loaded.
 #[derive(Debug, thiserror::Error)]

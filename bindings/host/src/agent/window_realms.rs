@@ -11,7 +11,7 @@ use longhaul_quickjs::RealmOptions;
 use super::event_loop::{Agent, with_engine};
 use super::script_loading::PageModules;
 use super::uncaught::{Place, error_reporter};
-use super::window::PageOptions;
+use super::window::{PageOptions, WindowHook};
 
 /// Makes realms with the engine of the thread that it is used on.
 pub(super) struct WindowRealms {
@@ -19,6 +19,7 @@ pub(super) struct WindowRealms {
     agent: Arc<dyn AgentHandle>,
     end: Arc<dyn Fn(RealmId) + Send + Sync>,
     on_error: Arc<dyn Fn(String) + Send + Sync>,
+    on_window: Option<WindowHook>,
     runtime: tokio::runtime::Handle,
     /// What runs in each realm.
     places: Mutex<HashMap<RealmId, Place>>,
@@ -31,6 +32,7 @@ impl WindowRealms {
             agent: agent.handle(),
             end: agent.realm_ender(),
             on_error: options.on_error.clone(),
+            on_window: options.on_window.clone(),
             runtime: tokio::runtime::Handle::current(),
             places: Mutex::default(),
         })
@@ -65,9 +67,13 @@ impl longhaul_dom::WindowRealms for WindowRealms {
         window.set_agent(self.agent.clone());
         let made = with_engine(|engine| engine.create_realm(options));
         match made {
-            Some(made) => made.map(drop).map_err(|error| error.to_string()),
-            None => Err("the thread has no engine".to_owned()),
+            Some(made) => made.map(drop).map_err(|error| error.to_string())?,
+            None => return Err("the thread has no engine".to_owned()),
         }
+        if let Some(hook) = &self.on_window {
+            self.run(window.realm_id(), &mut |realm| hook(realm, window));
+        }
+        Ok(())
     }
 
     fn run(&self, realm: RealmId, task: &mut dyn FnMut(&dyn Realm)) {

@@ -95,6 +95,7 @@ pub(super) async fn run(options: RunOptions) -> Result<Exit, Failure> {
         listeners: listeners.clone(),
         console: Arc::new(Console { agent: "window", outcome: outcome.clone() }),
         on_error: outcome.clone().error_sink(),
+        on_window: None,
     };
     let opened = OpenedWindows::new(page_options.clone());
     user_agent.service_workers().set_window_opener(Arc::new(PageOpener(opened.clone())));

@@ -53,6 +53,7 @@ pub async fn idle_page(script: &str, files: &[(&str, &str)], limits: AgentLimits
         listeners: Listeners::start().expect("threads"),
         console: console.clone(),
         on_error: Arc::new(move |line| sink.push(line)),
+        on_window: None,
     };
     let page = Page::load(server.url(), options).await.expect("it loads");
     tokio::time::timeout(Duration::from_secs(60), page.agent().idle()).await.expect("it comes to rest");
