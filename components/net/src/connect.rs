@@ -18,7 +18,7 @@ use crate::pool_key::{PoolKey, Scheme, Versions};
 use crate::proxy::{Proxy, ProxyError, ProxyKind, authority, socks5, tunnel};
 use crate::resolver::{ResolveError, Resolver, known_without_asking};
 use crate::timing::Phase;
-use crate::tls::{Tls, handshake_error, server_name};
+use crate::tls::{Tls, UncleanCloseIsEnd, handshake_error, server_name};
 
 /// What is to be spoken on a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,11 +165,10 @@ impl Connector {
             .connect(server_name(key.bare_host())?, stream)
             .await
             .map_err(|error| handshake_error(&error))?;
-        let protocol = match stream.get_ref().1.alpn_protocol() {
-            Some(b"h2") => Protocol::Http2,
-            _ => Protocol::Http1,
-        };
-        Ok((Box::new(stream), protocol))
+        Ok(match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => (Box::new(stream), Protocol::Http2),
+            _ => (Box::new(UncleanCloseIsEnd(stream)), Protocol::Http1),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! TLS by rustls: whom to trust, one configuration per partition, and faults by their names.
 
+mod unclean_close;
 mod verifier;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use crate::certificates::{CertificateRequest, ClientCertificates};
 use crate::config::NetworkConfig;
 use crate::error::{ConfigError, TlsError};
 use crate::pool_key::{PoolKey, Versions};
+pub(crate) use unclean_close::UncleanCloseIsEnd;
 #[cfg(feature = "hickory")]
 pub(crate) use verifier::certificates;
 

@@ -131,3 +131,39 @@ async fn servers_that_do_not_speak_tls_are_found_out() {
     let error = silent.get_tls(&hasty).await.expect_err("nothing comes");
     assert!(matches!(error, Error::Tls(TlsError::Timeout)), "{error:?}");
 }
+
+/// Answers over HTTP/1.1 with that text, and closes TCP without the alert that ends TLS.
+async fn closing_without_notice(authority: &Authority, answer: &'static str) -> Server {
+    Server::tls(authority.server(&["localhost"], &["http/1.1"], |_| {}), move |_, mut stream| async move {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.expect("the client asks"));
+        }
+        stream.write_all(answer.as_bytes()).await.expect("the client reads");
+        stream.flush().await.expect("the client reads");
+        // Dropping the TLS stream sends nothing.
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_end_without_notice_ends_what_only_the_end_delimits() {
+    let authority = Authority::new();
+    let network = authority.network(|_| {});
+    let server = closing_without_notice(&authority, "HTTP/1.1 200 OK\r\n\r\nuntil the end").await;
+    let response = server.get_tls(&network).await.expect("the head is sound");
+    assert_eq!(read(response.body).await.expect("an end"), b"until the end");
+    let framed = [
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    ];
+    for answer in framed {
+        let server = closing_without_notice(&authority, answer).await;
+        let response = server.get_tls(&network).await.expect("the head is sound");
+        let error = read(response.body).await.expect_err("the rest never comes");
+        assert!(matches!(error, Error::Truncated { received: 5, .. }), "{answer}: {error:?}");
+    }
+    let server = closing_without_notice(&authority, "HTTP/1.1 200 OK\r\nX-A: b").await;
+    let error = server.get_tls(&network).await.expect_err("half a head");
+    assert!(matches!(error, Error::ClosedBeforeResponse { .. }), "{error:?}");
+}
