@@ -1,11 +1,14 @@
 //! From names to addresses.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 /// Why a name has no address.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -25,24 +28,52 @@ pub trait Resolver: Send + Sync {
     fn resolve(&self, host: &str, port: u16) -> BoxFuture<'static, Result<Vec<SocketAddr>, ResolveError>>;
 }
 
-/// Asks the operating system (`getaddrinfo`).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemResolver(());
+/// How many names the operating system is asked for at once. Each takes a thread, and one that is stuck keeps it.
+const MOST_LOOKUPS: usize = 64;
+
+/// Asks the operating system (`getaddrinfo`), for at most 64 names at once; others wait their turn. Clones share these turns.
+#[derive(Clone)]
+pub struct SystemResolver {
+    turns: Arc<Semaphore>,
+    look_up: fn(&str, u16) -> io::Result<Vec<SocketAddr>>,
+}
 
 impl SystemResolver {
     /// The system's resolver.
     pub fn new() -> Self {
-        SystemResolver(())
+        Self::asking(|host, port| Ok((host, port).to_socket_addrs()?.collect()))
+    }
+
+    fn asking(look_up: fn(&str, u16) -> io::Result<Vec<SocketAddr>>) -> Self {
+        SystemResolver { turns: Arc::new(Semaphore::new(MOST_LOOKUPS)), look_up }
+    }
+}
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for SystemResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemResolver").field("free_turns", &self.turns.available_permits()).finish()
     }
 }
 
 impl Resolver for SystemResolver {
     fn resolve(&self, host: &str, port: u16) -> BoxFuture<'static, Result<Vec<SocketAddr>, ResolveError>> {
-        let host = host.to_owned();
+        let (host, turns, look_up) = (host.to_owned(), Arc::clone(&self.turns), self.look_up);
         Box::pin(async move {
-            let looked_up = tokio::task::spawn_blocking(move || (host.as_str(), port).to_socket_addrs());
+            // Nobody closes it.
+            let turn = turns.acquire_owned().await.map_err(|_| ResolveError::TryAgain)?;
+            // Whoever asked may give up; the thread goes on, and so the turn is its own.
+            let looked_up = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                look_up(&host, port)
+            });
             match looked_up.await {
-                Ok(Ok(addresses)) => Ok(addresses.collect()),
+                Ok(Ok(addresses)) => Ok(addresses),
                 Ok(Err(error)) => Err(classify(&error.to_string())),
                 // The runtime is ending.
                 Err(_) => Err(ResolveError::TryAgain),
@@ -160,6 +191,41 @@ mod tests {
         assert_eq!(outer.resolve("a.TEST", 81).await, Ok(vec!["192.0.2.1:81".parse().expect("an address")]));
         assert_eq!(outer.resolve("b.test", 81).await, Ok(vec!["192.0.2.2:7".parse().expect("an address")]));
         assert_eq!(outer.resolve("c.test", 81).await, Err(ResolveError::UnknownHost));
+    }
+
+    #[tokio::test]
+    async fn stuck_lookups_take_no_more_than_their_share_of_threads() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        use std::sync::{Condvar, Mutex};
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        static STUCK: (Mutex<bool>, Condvar) = (Mutex::new(true), Condvar::new());
+        let resolver = SystemResolver::asking(|host, port| {
+            STARTED.fetch_add(1, Ordering::SeqCst);
+            if host == "stuck.test" {
+                let stuck = STUCK.0.lock().expect("not poisoned");
+                drop(STUCK.1.wait_while(stuck, |stuck| *stuck).expect("not poisoned"));
+            }
+            Ok(vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)])
+        });
+        let mut asking: Vec<_> =
+            (0..2 * MOST_LOOKUPS).map(|_| resolver.resolve("stuck.test", 1)).map(tokio::spawn).collect();
+        while STARTED.load(Ordering::SeqCst) < MOST_LOOKUPS {
+            tokio::task::yield_now().await;
+        }
+        // Giving up frees no thread, and so no turn.
+        for given_up in asking.drain(..) {
+            given_up.abort();
+        }
+        let waiting = tokio::spawn(resolver.resolve("other.test", 1));
+        assert_eq!(
+            tokio::task::spawn_blocking(|| "there are threads").await.expect("it runs"),
+            "there are threads"
+        );
+        assert!(!waiting.is_finished());
+        assert_eq!(STARTED.load(Ordering::SeqCst), MOST_LOOKUPS);
+        *STUCK.0.lock().expect("not poisoned") = false;
+        STUCK.1.notify_all();
+        assert_eq!(waiting.await.expect("it runs").map(|addresses| addresses.len()), Ok(1));
     }
 
     #[test]
