@@ -121,6 +121,9 @@ pub enum NetworkError {
     /// The redirect needs the body once more, which is gone.
     #[error("a redirect needs the request's body once more, which cannot be sent again")]
     RedirectBodyNotReplayable,
+    /// The request's body cannot be sent twice, and the server speaks no HTTP/2.
+    #[error("the request's body cannot be sent again, and so not over HTTP/1")]
+    BodyNeedsHttp2,
     /// Nothing fetches that scheme.
     #[error("scheme {0:?} is not supported")]
     SchemeNotSupported(String),
@@ -336,6 +339,7 @@ impl NetworkError {
             | E::WebSocket(_) => FailureClass::Protocol,
             E::RedirectBodyNotReplayable
             | E::AuthenticationBodyNotReplayable
+            | E::BodyNeedsHttp2
             | E::RequestBody(_)
             | E::ResponseBody(_)
             | E::BodyTruncated { .. }
@@ -370,6 +374,7 @@ impl NetworkError {
             | NetworkError::MixedContent(_)
             | NetworkError::SchemeNotSupported(_)
             | NetworkError::NotCached
+            | NetworkError::BodyNeedsHttp2
             | NetworkError::NoCorsRedirectMode
             | NetworkError::IntegrityPolicy
             | NetworkError::KeepaliveQuota

@@ -65,6 +65,7 @@ struct Switches {
     local_network_access_checks: bool,
     opaque_response_blocking: bool,
     file_urls: bool,
+    streamed_uploads_over_http1: bool,
 }
 
 /// What the cookie store is told about a request.
@@ -299,6 +300,7 @@ impl Services {
                 local_network_access_checks: true,
                 opaque_response_blocking: true,
                 file_urls: false,
+                streamed_uploads_over_http1: false,
             },
             next_fetch: Arc::default(),
             scheme_handlers: HashMap::new(),
@@ -419,6 +421,14 @@ impl Services {
         self.with(|inner| inner.switches.file_urls = on)
     }
 
+    /// Whether request bodies without a source, which can be sent once, go over HTTP/1.x too. The standard makes them a network
+    /// error there, and so do we unless this says otherwise: a server that wants credentials or closes a connection that it has
+    /// kept could only be given what is left of them.
+    #[must_use]
+    pub fn with_streamed_uploads_over_http1(self, on: bool) -> Services {
+        self.with(|inner| inner.switches.streamed_uploads_over_http1 = on)
+    }
+
     /// Tells it of violations of the embedder's and the integrity policy. Those of content security policies are told by
     /// [`ContentSecurityPolicies`], which this puts in place of the policy check there was.
     #[must_use]
@@ -474,6 +484,10 @@ impl Services {
 
     pub(crate) fn fetches_file_urls(&self) -> bool {
         self.0.switches.file_urls
+    }
+
+    pub(crate) fn streams_uploads_over_http1(&self) -> bool {
+        self.0.switches.streamed_uploads_over_http1
     }
 
     pub(crate) fn reports(&self) -> &dyn ReportSink {

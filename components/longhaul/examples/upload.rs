@@ -1,4 +1,5 @@
-//! A streaming upload with progress: the body is made while it is sent, no faster than the connection takes it.
+//! A streaming upload with progress: the body is made while it is sent, no faster than the connection takes it. As it can be made only
+//! once, it takes a user agent that sends such bodies over HTTP/1.1 too.
 //!
 //! ```sh
 //! cargo run -p longhaul --example upload -- https://example.com/upload some-file
@@ -62,7 +63,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
-    let user_agent = UserAgent::builder().build().await?;
+    let user_agent = UserAgent::builder().streamed_uploads_over_http1(true).build().await?;
     let progress = move |sent| eprint!("\r{sent} of {length} bytes");
     let response = upload(&user_agent, url.parse()?, pieces(file), Some(length), progress).await;
     match response.reason() {

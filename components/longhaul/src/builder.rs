@@ -23,7 +23,7 @@ use crate::cookie_store::Cookies;
 use crate::hsts_store::Hsts;
 use crate::http_cache::Cache;
 use crate::object_urls::ObjectUrls;
-use crate::permissions::{PERMISSIONS, Permissions, PermissionsError};
+use crate::permissions::{PERMISSIONS, PermissionPrompt, Permissions, PermissionsError};
 use crate::record_fetcher::FetchLayer;
 use crate::script_loader::FetchLoader;
 use crate::service_worker_hook::ServiceWorkerHook;
@@ -155,6 +155,12 @@ impl Builder {
         self
     }
 
+    /// Who asks the user about features that are in the state `prompt`. Without it nobody does, and such a feature is refused to pages.
+    pub fn permission_prompt(self, prompt: Arc<dyn PermissionPrompt>) -> Self {
+        self.permissions.set_prompt(prompt);
+        self
+    }
+
     /// How cookies are treated where the RFC leaves it to the user agent, and how many there may be.
     pub fn cookie_config(mut self, config: JarConfig) -> Self {
         self.cookies = config;
@@ -216,6 +222,12 @@ impl Builder {
     /// Whether `file:` URLs are fetched; they are not unless this says otherwise.
     pub fn file_urls(self, on: bool) -> Self {
         self.services(move |services| services.with_file_urls(on))
+    }
+
+    /// Whether request bodies that can be given once alone are sent over HTTP/1.x too; as the Fetch Standard says they are not, unless
+    /// this says otherwise.
+    pub fn streamed_uploads_over_http1(self, on: bool) -> Self {
+        self.services(move |services| services.with_streamed_uploads_over_http1(on))
     }
 
     /// Who hears of violations of policies.

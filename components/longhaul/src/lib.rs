@@ -49,5 +49,7 @@ pub use longhaul_net as net;
 pub use longhaul_service_worker as service_worker;
 pub use longhaul_storage as storage;
 pub use object_urls::ObjectUrls;
-pub use permissions::{BACKGROUND_FETCH, Decision, Permissions, PermissionsError};
+pub use permissions::{
+    BACKGROUND_FETCH, Decision, PermissionPrompt, PermissionQuestion, Permissions, PermissionsError,
+};
 pub use user_agent::UserAgent;

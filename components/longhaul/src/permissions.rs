@@ -1,10 +1,11 @@
 //! Permissions of powerful features, as far as this user agent asks for any.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Shared, WeakShared};
 use longhaul_background_fetch::{PermissionPolicy, PermissionState};
 use longhaul_fetch::{EnvironmentSettings, LocalNetworkFeature, LocalNetworkPermission, serialize_origin};
 use longhaul_storage::{Column, ColumnKind, Profile, StorageError, TableDefinition, WriteBehind};
@@ -33,13 +34,45 @@ pub const BACKGROUND_FETCH: &str = "background-fetch";
 #[derive(Clone, Debug, Default)]
 pub struct Permissions(Arc<Inner>);
 
-#[derive(Debug, Default)]
+/// What the user is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct PermissionQuestion {
+    /// Who wants it: an origin's serialization.
+    pub origin: String,
+    /// The feature.
+    pub name: String,
+}
+
+/// Asks the user about features that nobody has decided about.
+pub trait PermissionPrompt: Send + Sync + 'static {
+    /// What the user says. `Granted` and `Denied` are kept as decisions for the origin; with `Prompt`, which is to say with no answer,
+    /// the feature is refused this time and asked for again the next time. Of several that ask for the same at once one does, and all
+    /// get its answer; the future is dropped when none of them waits any more.
+    fn ask(&self, question: PermissionQuestion) -> BoxFuture<'static, PermissionState>;
+}
+
+/// A question on its way to the user and back.
+type Asking = WeakShared<BoxFuture<'static, PermissionState>>;
+
+#[derive(Default)]
 struct Inner {
+    prompt: OnceLock<Arc<dyn PermissionPrompt>>,
+    asking: Mutex<HashMap<PermissionQuestion, Asking>>,
     /// By feature.
     defaults: RwLock<HashMap<String, PermissionState>>,
     /// By origin and feature.
     decisions: RwLock<HashMap<(String, String), PermissionState>>,
     writer: OnceLock<WriteBehind>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permissions")
+            .field("defaults", &self.defaults)
+            .field("decisions", &self.decisions)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A decision for one origin.
@@ -100,6 +133,49 @@ impl Permissions {
         let decided = self.decided().get(&(origin.to_owned(), name.to_owned())).copied();
         let defaults = self.0.defaults.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         decided.or_else(|| defaults.get(name).copied()).unwrap_or(PermissionState::Prompt)
+    }
+
+    /// Sets who asks the user; the first one stays.
+    pub(crate) fn set_prompt(&self, prompt: Arc<dyn PermissionPrompt>) {
+        let _ = self.0.prompt.set(prompt);
+    }
+
+    /// What holds for an origin, once the user has been asked where nobody has decided.
+    pub fn request(&self, name: &str, origin: &str) -> BoxFuture<'static, PermissionState> {
+        let state = self.state(name, origin);
+        let question = PermissionQuestion { origin: origin.to_owned(), name: name.to_owned() };
+        match self.0.prompt.get() {
+            Some(prompt) if state == PermissionState::Prompt => self.ask(prompt, question).boxed(),
+            _ => futures::future::ready(state).boxed(),
+        }
+    }
+
+    fn ask(
+        &self,
+        prompt: &Arc<dyn PermissionPrompt>,
+        question: PermissionQuestion,
+    ) -> Shared<BoxFuture<'static, PermissionState>> {
+        let mut asking = self.0.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody waits for these any more.
+        asking.retain(|_, answer| answer.upgrade().is_some());
+        if let Some(answer) = asking.get(&question).and_then(WeakShared::upgrade) {
+            return answer;
+        }
+        let (permissions, prompt) = (self.clone(), Arc::clone(prompt));
+        let asked = question.clone();
+        let answer = async move {
+            let state = prompt.ask(asked.clone()).await;
+            if state != PermissionState::Prompt {
+                permissions.set(&asked.name, &asked.origin, state);
+            }
+            permissions.0.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(&asked);
+            state
+        };
+        let answer = answer.boxed().shared();
+        if let Some(weak) = answer.downgrade() {
+            asking.insert(question, weak);
+        }
+        answer
     }
 
     /// The decisions for single origins, by origin and feature.
@@ -180,19 +256,19 @@ fn parse(state: &str) -> Option<PermissionState> {
 
 impl PermissionPolicy for Permissions {
     fn request(&self, origin: &str) -> BoxFuture<'static, PermissionState> {
-        futures::future::ready(self.state(BACKGROUND_FETCH, origin)).boxed()
+        Permissions::request(self, BACKGROUND_FETCH, origin)
     }
 }
 
-/// A public page reaches local addresses if that was granted. Nobody is asked here: what is `prompt` is refused.
+/// A public page reaches local addresses if that was granted, or the user grants it when asked.
 impl LocalNetworkPermission for Permissions {
     fn request(
         &self,
         client: Arc<EnvironmentSettings>,
         feature: LocalNetworkFeature,
     ) -> BoxFuture<'static, bool> {
-        let state = self.state(feature.as_str(), &serialize_origin(&client.origin));
-        futures::future::ready(state == PermissionState::Granted).boxed()
+        let asking = Permissions::request(self, feature.as_str(), &serialize_origin(&client.origin));
+        asking.map(|state| state == PermissionState::Granted).boxed()
     }
 }
 
@@ -209,6 +285,51 @@ mod tests {
         assert_eq!(permissions.state(BACKGROUND_FETCH, "https://a.example"), PermissionState::Granted);
         assert_eq!(permissions.state(BACKGROUND_FETCH, "https://b.example"), PermissionState::Denied);
         assert_eq!(permissions.state("geolocation", "https://a.example"), PermissionState::Prompt);
+    }
+
+    /// Answers when it is told to, and counts how often it was asked.
+    struct User {
+        asked: std::sync::atomic::AtomicUsize,
+        answer: tokio::sync::watch::Receiver<Option<PermissionState>>,
+    }
+
+    impl PermissionPrompt for User {
+        fn ask(&self, question: PermissionQuestion) -> BoxFuture<'static, PermissionState> {
+            assert_eq!((question.name.as_str(), question.origin.as_str()), ("a", "https://a.example"));
+            self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let mut answer = self.answer.clone();
+            async move {
+                answer.wait_for(Option::is_some).await.ok().and_then(|answer| *answer).expect("an answer")
+            }
+            .boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_user_is_asked_once_at_a_time_and_what_is_decided_is_kept() {
+        let (tell, answer) = tokio::sync::watch::channel(None);
+        let user = Arc::new(User { asked: Default::default(), answer });
+        let permissions = Permissions::default();
+        permissions.set_prompt(user.clone());
+        let asked = || user.asked.load(std::sync::atomic::Ordering::SeqCst);
+        let request = || permissions.request("a", "https://a.example");
+        let (mut one, mut two) = (request(), request());
+        assert!(one.as_mut().now_or_never().is_none() && two.as_mut().now_or_never().is_none());
+        assert_eq!(asked(), 1);
+        // Who gives up takes nothing from the other; when both have, the question is gone.
+        drop(one);
+        assert!(two.as_mut().now_or_never().is_none());
+        drop(two);
+        let three = request();
+        tell.send_replace(Some(PermissionState::Prompt));
+        assert_eq!((three.await, asked()), (PermissionState::Prompt, 2));
+        tell.send_replace(Some(PermissionState::Denied));
+        assert_eq!((request().await, asked()), (PermissionState::Denied, 3));
+        assert_eq!((request().await, asked()), (PermissionState::Denied, 3));
+        assert_eq!(permissions.state("a", "https://a.example"), PermissionState::Denied);
+        assert!(permissions.0.asking.lock().expect("not poisoned").is_empty());
+        permissions.set("a", "https://a.example", PermissionState::Granted);
+        assert_eq!((request().await, asked()), (PermissionState::Granted, 3));
     }
 
     #[test]

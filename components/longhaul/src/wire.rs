@@ -11,8 +11,8 @@ use longhaul_fetch::{
     NetworkError, NewConnection, TlsFailure, UpgradedConnection, WireBody, WireRequest, WireResponse,
 };
 use longhaul_net::{
-    BodyAbort, ConnectionChoice, Error, Objection, PoolKey, ProxyError, RequestBody, Scheme, SocksFailure,
-    TlsError, Upgrade,
+    BodyAbort, BodyReplay, ConnectionChoice, Error, Objection, Phase, PoolKey, Proxy, ProxyCredentials,
+    ProxyError, ProxyKind, RequestBody, Scheme, SocksFailure, TlsError, Upgrade,
 };
 use longhaul_storage::Clock;
 use tokio::sync::watch;
@@ -63,8 +63,8 @@ impl longhaul_fetch::Network for Wire {
         async move {
             let response = match sending.await {
                 Ok(response) => response,
-                Err(Error::Proxy(ProxyError::AuthenticationRequired { challenges, .. })) => {
-                    return Ok(proxy_asks(challenges));
+                Err(Error::Proxy(ProxyError::AuthenticationRequired { proxy, challenges })) => {
+                    return Ok(proxy_asks(&proxy, challenges));
                 }
                 Err(error) => return Err(network_error(error)),
             };
@@ -76,6 +76,7 @@ impl longhaul_fetch::Network for Wire {
                     _ => HttpVersion::Http11,
                 },
                 timing: connection_timing(&response.timing, anchor),
+                request_start_time: Some(at(response.timing.request_start, anchor)),
                 reason: response.reason,
                 headers: response.headers,
                 body: response.body.map_err(network_error).boxed(),
@@ -88,8 +89,12 @@ impl longhaul_fetch::Network for Wire {
     }
 }
 
-/// The answer of a proxy that wants credentials, as the Fetch layer knows it.
-fn proxy_asks(challenges: Vec<Bytes>) -> WireResponse {
+/// The answer of a proxy that wants credentials, as the Fetch layer knows it. SOCKS has no words for what it wants, which is what
+/// Basic is: a user name and a password.
+fn proxy_asks(proxy: &Proxy, mut challenges: Vec<Bytes>) -> WireResponse {
+    if matches!(proxy.kind(), ProxyKind::Socks5 | ProxyKind::Socks5Names) {
+        challenges = vec![format!("Basic realm=\"{proxy}\"").into()];
+    }
     let name = || Bytes::from_static(b"proxy-authenticate");
     WireResponse {
         status: 407,
@@ -98,6 +103,7 @@ fn proxy_asks(challenges: Vec<Bytes>) -> WireResponse {
         headers: challenges.into_iter().map(|challenge| (name(), challenge)).collect(),
         body: futures::stream::empty().boxed(),
         timing: ConnectionTiming::default(),
+        request_start_time: None,
         remote: None,
         upgraded: None,
     }
@@ -135,8 +141,10 @@ fn net_request(request: WireRequest) -> longhaul_net::Request {
         NewConnection::YesAndDedicated => ConnectionChoice::NewAndDedicated,
     };
     out.upgrade = if request.upgrade { Upgrade::Accept } else { Upgrade::Refuse };
-    out.proxy_authorization =
-        request.proxy_credentials.map(|credentials| Bytes::from(credentials.to_basic()));
+    out.proxy_credentials = request
+        .proxy_credentials
+        .map(|credentials| ProxyCredentials::new(credentials.username, credentials.password));
+    out.body_replay = if request.body_needs_http2 { BodyReplay::Impossible } else { BodyReplay::Possible };
     if let Some(check) = request.connection_check {
         out.check = Some(Arc::new(move |address| {
             check(address).map(|judged| judged.map_err(|reason| Arc::new(reason) as Objection)).boxed()
@@ -145,29 +153,29 @@ fn net_request(request: WireRequest) -> longhaul_net::Request {
     out
 }
 
-fn connection_timing(
-    timing: &longhaul_net::Timing,
-    (instant, monotonic): (Instant, Duration),
-) -> ConnectionTiming {
-    // Both clocks tick alike; a moment before the anchor is one that belongs to a connection older than this user agent.
-    let at = |moment: Instant| match moment.checked_duration_since(instant) {
+/// A moment by our clock. Both tick alike; one before the anchor belongs to a connection older than this user agent.
+fn at(moment: Instant, (instant, monotonic): (Instant, Duration)) -> Duration {
+    match moment.checked_duration_since(instant) {
         Some(after) => monotonic + after,
         None => monotonic.saturating_sub(instant.duration_since(moment)),
-    };
+    }
+}
+
+fn connection_timing(timing: &longhaul_net::Timing, anchor: (Instant, Duration)) -> ConnectionTiming {
     let mut out = ConnectionTiming {
         alpn_negotiated_protocol: timing.protocol.alpn_id().to_owned(),
         ..ConnectionTiming::default()
     };
-    if let Some(lookup) = timing.domain_lookup {
-        out.domain_lookup_start_time = at(lookup.start);
-        out.domain_lookup_end_time = at(lookup.end);
-    }
     if let Some(connect) = timing.connect {
-        out.connection_start_time = at(connect.start);
-        out.connection_end_time = at(connect.end);
+        out.connection_start_time = at(connect.start, anchor);
+        out.connection_end_time = at(connect.end, anchor);
+        // What needs no lookup is looked up in no time.
+        let lookup = timing.domain_lookup.unwrap_or(Phase { start: connect.start, end: connect.start });
+        out.domain_lookup_start_time = at(lookup.start, anchor);
+        out.domain_lookup_end_time = at(lookup.end, anchor);
     }
     if let Some(secure) = timing.secure_connect {
-        out.secure_connection_start_time = at(secure.start);
+        out.secure_connection_start_time = at(secure.start, anchor);
     }
     out
 }
@@ -195,6 +203,7 @@ fn network_error(error: Error) -> NetworkError {
         Error::Truncated { expected: Some(expected), received } => {
             return NetworkError::BodyTruncated { expected, received };
         }
+        Error::BodyNeedsHttp2 => return NetworkError::BodyNeedsHttp2,
         Error::RequestBody(BodyAbort::Aborted) => {
             return NetworkError::RequestBody(Box::new(BodyError::Aborted));
         }

@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use longhaul::UserAgent;
-use longhaul::fetch::{Body, FetchOptions, Method};
+use longhaul::fetch::{Body, BodySource, BodyStream, FetchOptions, Method};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -87,8 +87,11 @@ async fn give_up_somewhere(user_agent: UserAgent, origins: Arc<[String]>, seed: 
     let mut request = request(page, &format!("{}{path}?{seed}", origins[server]));
     if path == "/upload" {
         request.method = Method::POST;
-        let chunks = futures::stream::repeat_with(|| Ok(Bytes::from_static(&[0; 1000]))).take(200);
-        request.body = Some(Body::from_stream(chunks.boxed(), None, Some(200_000)));
+        let chunks = || {
+            let chunks = futures::stream::repeat_with(|| Ok(Bytes::from_static(&[0; 1000]))).take(200);
+            BodyStream::new(chunks.boxed())
+        };
+        request.body = Some(Body::from_source(BodySource::Reopen(Arc::new(chunks)), Some(200_000)));
     }
     if random.below(4) == 0 {
         request.use_cors_preflight = true;

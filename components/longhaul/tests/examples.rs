@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use longhaul::UserAgent;
 use longhaul::fetch::{FetchOptions, NetworkError, Request, Response};
 use url::Url;
 
@@ -54,8 +55,9 @@ async fn upload_sends_a_file_and_tells_its_progress() {
     std::io::Write::write_all(&mut file, &vec![7; size]).unwrap();
     let heard = Arc::new(Mutex::new(Vec::new()));
     let tell = heard.clone();
+    let user_agent = UserAgent::builder().streamed_uploads_over_http1(true).build().await.unwrap();
     let response = upload::upload(
-        &user_agent().await,
+        &user_agent,
         url(&server, "/upload"),
         upload::pieces(file.reopen().unwrap()),
         Some(size as u64),

@@ -1,17 +1,22 @@
-//! Two partitions share nothing that one of them could see the other by: no connection, no session of TLS, no cached response and no
-//! preflight. Each test first shows that inside a partition the thing is shared, so that it would be noticed if it were nowhere.
+//! Two partitions share nothing that one of them could see the other by: no connection, no session of TLS, no cached response, no
+//! preflight and no credentials that a user gave. Each test first shows that inside a partition the thing is shared, so that it would be noticed if it were nowhere.
 
 #[allow(dead_code)]
 mod support;
 
 use std::sync::{Arc, Mutex};
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use longhaul::UserAgent;
-use longhaul::fetch::{Method, Request};
+use longhaul::fetch::{
+    CredentialPrompt, CredentialQuestion, Credentials, CredentialsMode, EnvironmentSettings, Method, Request,
+};
 use rustls::HandshakeKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
+use support::over::Over;
 use support::{Server, body, fetch, reply, request, tls, user_agent_trusting};
 
 /// Pages of two sites, which therefore have two network partition keys.
@@ -147,4 +152,51 @@ async fn no_preflight() {
     }
     let (ask, put) = ("OPTIONS /put", "PUT /put");
     assert_eq!(server.lines(), [ask, put, put, ask, put, put, put, put]);
+}
+
+/// A user who knows a password, and how often they were asked for it.
+#[derive(Default)]
+struct User(Mutex<u32>);
+
+impl CredentialPrompt for User {
+    fn prompt(&self, question: CredentialQuestion) -> BoxFuture<'static, Option<Credentials>> {
+        assert_eq!((question.realm.as_str(), question.attempts), ("inside", 0));
+        let mut asked = self.0.lock().unwrap();
+        *asked += 1;
+        let credentials = Credentials { username: "user".into(), password: format!("number {asked}") };
+        std::future::ready(Some(credentials)).boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_authentication_entry() {
+    for over in [Over::Http1, Over::Http1Tls, Over::Http2] {
+        let server = over
+            .server(|seen| match seen.header("Authorization") {
+                Some(_) => reply(200, &[("Cache-Control", "no-store")], ""),
+                None => reply(401, &[("WWW-Authenticate", "Basic realm=\"inside\"")], ""),
+            })
+            .await;
+        let user = Arc::new(User::default());
+        let user_agent = over.builder().credential_prompt(user.clone()).build().await.unwrap();
+        for site in VISITS {
+            // The server's own page, in a frame of the site's.
+            let url: url::Url = format!("{}/in", server.origin()).parse().unwrap();
+            let mut page = EnvironmentSettings::for_url(url.clone());
+            let top = EnvironmentSettings::for_url(SITES[site].parse().unwrap());
+            page.network_partition_key = top.network_partition_key;
+            let mut request = Request::new(url);
+            request.client = Some(page.into_shared());
+            request.credentials_mode = CredentialsMode::SameOrigin;
+            let response = fetch(&user_agent, request).await;
+            assert_eq!(response.unfiltered().status, 200);
+        }
+        let basic =
+            |number: u32| Credentials { username: "user".into(), password: format!("number {number}") };
+        let (one, two) = (Some(basic(1).to_basic()), Some(basic(2).to_basic()));
+        let sent: Vec<_> = server.seen().iter().map(|seen| seen.header("Authorization")).collect();
+        assert_eq!(sent, [None, one.clone(), one.clone(), None, two.clone(), two.clone(), one, two]);
+        assert_eq!(*user.0.lock().unwrap(), 2, "once for each site");
+        assert_eq!(user_agent.services().authentication_entries().list().len(), 2);
+    }
 }

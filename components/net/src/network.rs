@@ -125,13 +125,13 @@ impl Inner {
         if upgrade == Upgrade::Accept {
             key.versions = Versions::Http1Only;
         }
-        let authorization = request.proxy_authorization.clone();
+        let credentials = request.proxy_credentials.clone();
         let (check, body_replay) = (request.check.clone(), request.body_replay);
         let dedicated = request.connection == ConnectionChoice::NewAndDedicated;
         let limits = (self.header_limits.interim_responses, self.timeouts.expect_continue);
         let mut prepared = Prepared::new(request, key.scheme, limits.0, limits.1)?;
         let sending = Sending { started, runtime, upgrade, check, body_replay, dedicated };
-        let mut routes = self.routes(&key, authorization).await.into_iter().peekable();
+        let mut routes = self.routes(&key, credentials).await.into_iter().peekable();
         while let Some(proxy) = routes.next() {
             key.proxy = proxy;
             let error = match self.send_on_route(&mut prepared, &key, freshness, &sending).await {
@@ -148,9 +148,9 @@ impl Inner {
     }
 
     /// The ways to the key's server, at least one.
-    async fn routes(&self, key: &PoolKey, authorization: Option<Bytes>) -> Vec<Option<Proxy>> {
+    async fn routes(&self, key: &PoolKey, credentials: Option<ProxyCredentials>) -> Vec<Option<Proxy>> {
         if let Some(proxy) = &key.proxy {
-            return vec![Some(proxy.clone().with_authorization(authorization))];
+            return vec![Some(self.with_known_credentials(proxy.clone(), &credentials))];
         }
         let Some(proxies) = &self.proxies else { return vec![None] };
         let target = ProxyTarget { scheme: key.scheme, host: key.bare_host().to_owned(), port: key.port };
@@ -161,9 +161,7 @@ impl Inner {
             .take(MOST_ROUTES)
             .map(|route| match route {
                 Route::Direct => None,
-                Route::Proxy(proxy) => {
-                    Some(self.with_known_credentials(proxy).with_authorization(authorization.clone()))
-                }
+                Route::Proxy(proxy) => Some(self.with_known_credentials(proxy, &credentials)),
             })
             .collect();
         if routes.is_empty() {
@@ -172,12 +170,13 @@ impl Inner {
         routes
     }
 
-    fn with_known_credentials(&self, proxy: Proxy) -> Proxy {
+    /// The proxy's own credentials come first, then those that the network was told of, then the request's.
+    fn with_known_credentials(&self, proxy: Proxy, of_request: &Option<ProxyCredentials>) -> Proxy {
         if proxy.credentials().is_some() {
             return proxy;
         }
         let known = self.proxy_credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.get(&proxy) {
+        match known.get(&proxy).or(of_request.as_ref()) {
             Some(credentials) => proxy.with_credentials(credentials.clone()),
             None => proxy,
         }

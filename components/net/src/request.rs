@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use crate::error::BodyAbort;
+use crate::proxy::ProxyCredentials;
 
 /// Hears how many bytes of the request's body were handed to the connection, each time some are.
 pub type OnBodyChunk = Box<dyn FnMut(u64) + Send>;
@@ -113,8 +114,8 @@ pub struct Request {
     ///
     /// [`Error::Forbidden`]: crate::Error::Forbidden
     pub check: Option<ConnectionCheck>,
-    /// The value of `Proxy-Authorization` for a proxy that has no credentials of its own.
-    pub proxy_authorization: Option<Bytes>,
+    /// What a proxy that has no credentials of its own is shown, of HTTP or SOCKS.
+    pub proxy_credentials: Option<ProxyCredentials>,
     /// Whether the caller could give the body once more.
     pub body_replay: BodyReplay,
 }
@@ -133,7 +134,7 @@ impl Request {
             connection: ConnectionChoice::Any,
             upgrade: Upgrade::Refuse,
             check: None,
-            proxy_authorization: None,
+            proxy_credentials: None,
             body_replay: BodyReplay::Possible,
         }
     }

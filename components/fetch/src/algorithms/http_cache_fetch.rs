@@ -90,13 +90,26 @@ fn revalidate_in_the_background(params: &FetchParams) {
     request.cache_mode = CacheMode::NoCache;
     request.prevent_no_cache_cache_control_header_modification = true;
     request.service_workers_mode = ServiceWorkersMode::None;
-    let mut params = FetchParams::new(params.services.clone(), request, FetchController::default());
+    let controller = FetchController::default();
+    // NOTE: the standard leaves open when it ends. It belongs to the client, which would not be there to pay for it, and so ends with
+    // the client's group.
+    let record = request.client.as_ref().map(|client| client.fetch_group.append(&request, &controller));
+    let mut params = FetchParams::new(params.services.clone(), request, controller.clone());
+    params.record = record;
     tokio::spawn(async move {
-        let response = Box::pin(main_fetch(&mut params)).await;
-        // The cache keeps what is read.
-        if let Some(body) = response.into_unfiltered().body {
-            let mut stream = body.into_stream();
-            while let Some(Ok(_)) = stream.next().await {}
+        params.observe(FetchEvent::Started(&params.request));
+        let revalidating = async {
+            let response = Box::pin(main_fetch(&mut params)).await;
+            // The cache keeps what is read.
+            if let Some(body) = response.into_unfiltered().body {
+                let mut stream = body.into_stream();
+                while let Some(Ok(_)) = stream.next().await {}
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = controller.canceled() => {}
+            () = revalidating => {}
         }
     });
 }

@@ -86,6 +86,10 @@ pub(super) async fn http_network_fetch(
         }
     };
     upload.response_has_come();
+    // 8.4. NOTE: the network obtains the connection and sends the request in one, and says when it began with the second.
+    if let Some(at) = wire.request_start_time {
+        params.timing.final_network_request_start_time = coarsen_time(at, params.cross_origin_isolated);
+    }
     let (default_start, isolated) = (params.timing.post_redirect_start_time, params.cross_origin_isolated);
     params.timing.final_connection_timing_info = Some(wire.timing.clamp_and_coarsen(default_start, isolated));
     let remote = wire.remote;
@@ -164,6 +168,9 @@ fn wire_request(
         connection_check: connection_check(request, &params.services),
         priority: request.internal_priority.unwrap_or_default(),
         proxy_credentials: params.services.authentication_entries().for_proxy(request),
+        // 8.3.
+        body_needs_http2: !params.services.streams_uploads_over_http1()
+            && params.request.body.as_ref().is_some_and(|body| body.source().is_none()),
         upgrade,
     }
 }

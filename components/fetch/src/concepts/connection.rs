@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -81,6 +82,8 @@ pub struct WireRequest {
     /// What a proxy that asks for credentials is to be given. A proxy that wants some, or others, answers with status 407, also
     /// where it is asked for a tunnel.
     pub proxy_credentials: Option<Credentials>,
+    /// The body cannot be given twice, and goes over HTTP/2 alone.
+    pub body_needs_http2: bool,
     /// The connection is to speak another protocol afterwards: HTTP/1.1 on a connection of its own, whose bytes are given with
     /// status 101.
     pub upgrade: bool,
@@ -156,6 +159,8 @@ pub struct WireResponse {
     pub body: BoxStream<'static, Result<Bytes, NetworkError>>,
     /// The connection's times, in the services' monotonic clock.
     pub timing: ConnectionTiming,
+    /// When the request began to leave, by the same clock; if that is not known it counts as the moment of [`Network::send`].
+    pub request_start_time: Option<Duration>,
     /// Who answered.
     pub remote: Option<SocketAddr>,
     /// The connection itself, with status 101.

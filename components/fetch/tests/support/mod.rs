@@ -150,6 +150,7 @@ impl Network for FakeNetwork {
                         body,
                         timing: ConnectionTiming::default(),
                         remote: Some("127.0.0.1:80".parse().unwrap()),
+                        request_start_time: None,
                         upgraded: None,
                     })
                 }

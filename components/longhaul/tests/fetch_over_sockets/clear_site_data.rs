@@ -4,7 +4,10 @@ use longhaul::UserAgent;
 use longhaul::fetch::CredentialsMode;
 use longhaul::fetch::Response as FetchResponse;
 
-use crate::support::{Reply, Seen, Server, fetch, reply, request, user_agent};
+use crate::support::over::Over;
+use crate::support::{Reply, Seen, Server, fetch, reply, request};
+
+crate::over_each!(each_kind_is_cleared_for_the_origin_that_asks_and_no_other);
 
 /// Keeps for long, sets a cookie, and clears what the query says.
 fn keeping(seen: &Seen) -> Reply {
@@ -30,10 +33,9 @@ fn asked(server: &Server, path: &str) -> usize {
     server.seen().iter().filter(|seen| seen.target == path).count()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_kind_is_cleared_for_the_origin_that_asks_and_no_other() {
-    let (own, other) = (Server::http(keeping).await, Server::http(keeping).await);
-    let user_agent = user_agent().await;
+async fn each_kind_is_cleared_for_the_origin_that_asks_and_no_other(over: Over) {
+    let (own, other) = (over.server(keeping).await, over.server(keeping).await);
+    let user_agent = over.user_agent().await;
     let (own_origin, other_origin) = (own.origin_of("own.localhost"), other.origin_of("other.localhost"));
     for origin in [&own_origin, &other_origin] {
         get(&user_agent, origin, "/kept").await;

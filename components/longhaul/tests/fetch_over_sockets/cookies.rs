@@ -4,7 +4,15 @@ use longhaul::UserAgent;
 use longhaul::cookies::{DefaultSameSite, JarConfig};
 use longhaul::fetch::{CredentialsMode, Destination, Method, Mode, Response};
 
-use crate::support::{Reply, Seen, Server, fetch, reply, request, user_agent};
+use crate::support::over::Over;
+use crate::support::{Reply, Seen, Server, fetch, reply, request};
+
+crate::over_each!(
+    credentials_modes_decide_about_both_ways,
+    another_site_sends_and_sets_only_what_allows_it,
+    a_form_of_another_site_may_set_cookies_and_gets_young_ones_where_that_is_allowed,
+    each_hop_has_its_own_cookies,
+);
 
 /// Sets what the query says, and shares with every origin, credentials included.
 fn setting(seen: &Seen) -> Reply {
@@ -37,10 +45,9 @@ fn last_cookie(server: &Server) -> Option<String> {
     server.seen().last().unwrap().header("Cookie")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn credentials_modes_decide_about_both_ways() {
-    let home = Server::http(setting).await;
-    let other = Server::http(setting).await;
+async fn credentials_modes_decide_about_both_ways(over: Over) {
+    let home = over.server(setting).await;
+    let other = over.server(setting).await;
     let page = home.origin();
     use CredentialsMode::{Include, Omit, SameOrigin};
     // (whom it asks, mode, whether credentials go along); both servers are one site, so that cookies could.
@@ -54,7 +61,7 @@ async fn credentials_modes_decide_about_both_ways() {
     ];
     for mode in [Mode::Cors, Mode::NoCors] {
         for (server, credentials_mode, expected) in rows {
-            let user_agent = user_agent().await;
+            let user_agent = over.user_agent().await;
             let url = |query: &str| format!("{}/{query}", server.origin());
             go(&user_agent, &page, &format!("{page}/?old=1"), Mode::Cors, Include).await;
             let response = go(&user_agent, &page, &url("?new=1"), mode, credentials_mode).await;
@@ -68,10 +75,9 @@ async fn credentials_modes_decide_about_both_ways() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_site_sends_and_sets_only_what_allows_it() {
-    let server = Server::http(setting).await;
-    let user_agent = user_agent().await;
+async fn another_site_sends_and_sets_only_what_allows_it(over: Over) {
+    let server = over.server(setting).await;
+    let user_agent = over.user_agent().await;
     let (site, page) = (server.origin_of("site.localhost"), server.origin_of("page.localhost"));
     let include = CredentialsMode::Include;
     for cookie in [
@@ -88,14 +94,13 @@ async fn another_site_sends_and_sets_only_what_allows_it() {
     assert_eq!(last_cookie(&server).as_deref(), Some("strict=1; lax=1; unset=1; none=1"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_form_of_another_site_may_set_cookies_and_gets_young_ones_where_that_is_allowed() {
+async fn a_form_of_another_site_may_set_cookies_and_gets_young_ones_where_that_is_allowed(over: Over) {
     for (config, sent) in [
         (JarConfig::default(), "none=1"),
         (JarConfig::default().with_default_same_site(DefaultSameSite::LaxAllowingUnsafe), "unset=1; none=1"),
     ] {
-        let server = Server::http(setting).await;
-        let user_agent = UserAgent::builder().cookie_config(config).build().await.unwrap();
+        let server = over.server(setting).await;
+        let user_agent = over.builder().cookie_config(config).build().await.unwrap();
         let site = server.origin_of("site.localhost");
         for cookie in ["lax=1;%20SameSite=Lax", "unset=1", "none=1;%20SameSite=None;%20Secure"] {
             go(&user_agent, &site, &format!("{site}/?{cookie}"), Mode::Cors, CredentialsMode::Include).await;
@@ -115,16 +120,16 @@ async fn a_form_of_another_site_may_set_cookies_and_gets_young_ones_where_that_i
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_hop_has_its_own_cookies() {
-    let server = Server::http(|seen| match seen.target.as_str() {
-        "/start" => reply(302, &[("Location", "/next"), ("Set-Cookie", "hop=1")], ""),
-        _ => reply(200, &[], ""),
-    })
-    .await;
+async fn each_hop_has_its_own_cookies(over: Over) {
+    let server = over
+        .server(|seen| match seen.target.as_str() {
+            "/start" => reply(302, &[("Location", "/next"), ("Set-Cookie", "hop=1")], ""),
+            _ => reply(200, &[], ""),
+        })
+        .await;
     let page = server.origin();
     let start = format!("{page}/start");
-    go(&user_agent().await, &page, &start, Mode::Cors, CredentialsMode::SameOrigin).await;
+    go(&over.user_agent().await, &page, &start, Mode::Cors, CredentialsMode::SameOrigin).await;
     assert_eq!(server.seen()[0].header("Cookie"), None);
     assert_eq!(last_cookie(&server).as_deref(), Some("hop=1"));
 }

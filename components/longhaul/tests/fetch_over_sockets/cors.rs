@@ -2,7 +2,15 @@
 
 use longhaul::fetch::{CredentialsMode, Method, Mode, NetworkError, Request, ResponseType};
 
-use crate::support::{Reply, Seen, Server, body, fetch, reason, reply, request, user_agent};
+use crate::support::over::Over;
+use crate::support::{Reply, Seen, Server, body, fetch, reason, reply, request};
+
+crate::over_each!(
+    a_server_shares_with_whom_it_names,
+    a_preflight_goes_ahead_once_and_without_credentials,
+    what_a_preflight_does_not_allow_never_arrives,
+    no_cors_shows_nothing_and_asks_nothing,
+);
 
 const PAGE: &str = "http://page.localhost:1234";
 
@@ -10,16 +18,19 @@ fn of_page(server: &Server, target: &str) -> Request {
     request(PAGE, &format!("{}{target}", server.origin()))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_shares_with_whom_it_names() {
-    let server = Server::http(|seen| {
-        let allowed = seen.target.trim_start_matches('/').replace("%2F", "/");
-        let headers =
-            [("Access-Control-Allow-Origin", allowed.as_str()), ("X-A", "1"), ("Content-Type", "text/plain")];
-        reply(200, &headers[usize::from(allowed.is_empty())..], "shared")
-    })
-    .await;
-    let user_agent = user_agent().await;
+async fn a_server_shares_with_whom_it_names(over: Over) {
+    let server = over
+        .server(|seen| {
+            let allowed = seen.target.trim_start_matches('/').replace("%2F", "/");
+            let headers = [
+                ("Access-Control-Allow-Origin", allowed.as_str()),
+                ("X-A", "1"),
+                ("Content-Type", "text/plain"),
+            ];
+            reply(200, &headers[usize::from(allowed.is_empty())..], "shared")
+        })
+        .await;
+    let user_agent = over.user_agent().await;
     for allowed in ["*", "http:%2F%2Fpage.localhost:1234"] {
         let response = fetch(&user_agent, of_page(&server, &format!("/{allowed}"))).await;
         assert_eq!((response.r#type, response.status), (ResponseType::Cors, 200));
@@ -58,10 +69,9 @@ fn put(server: &Server, target: &str, header: &str) -> Request {
     request
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_preflight_goes_ahead_once_and_without_credentials() {
-    let server = Server::http(allowing_put).await;
-    let user_agent = user_agent().await;
+async fn a_preflight_goes_ahead_once_and_without_credentials(over: Over) {
+    let server = over.server(allowing_put).await;
+    let user_agent = over.user_agent().await;
     for _ in 0..2 {
         let response = fetch(&user_agent, put(&server, "/x", "X-A")).await;
         assert_eq!(body(response).await.unwrap(), "done");
@@ -75,14 +85,13 @@ async fn a_preflight_goes_ahead_once_and_without_credentials() {
     // What a preflight's answer sets is not kept.
     assert_eq!(seen[1].header("Cookie"), None);
     // Another user agent knows nothing of it.
-    fetch(&crate::support::user_agent().await, put(&server, "/x", "X-A")).await;
+    fetch(&over.user_agent().await, put(&server, "/x", "X-A")).await;
     assert_eq!(server.lines()[3..], ["OPTIONS /x", "PUT /x"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_preflight_does_not_allow_never_arrives() {
-    let server = Server::http(allowing_put).await;
-    let user_agent = user_agent().await;
+async fn what_a_preflight_does_not_allow_never_arrives(over: Over) {
+    let server = over.server(allowing_put).await;
+    let user_agent = over.user_agent().await;
     let response = fetch(&user_agent, put(&server, "/x", "X-B")).await;
     assert_eq!(reason(&response), &NetworkError::PreflightHeaderNotAllowed("x-b".to_owned()));
     let response = fetch(&user_agent, put(&server, "/mute", "X-A")).await;
@@ -90,14 +99,14 @@ async fn what_a_preflight_does_not_allow_never_arrives() {
     assert!(server.seen().iter().all(|seen| seen.method == "OPTIONS"), "{:?}", server.lines());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_cors_shows_nothing_and_asks_nothing() {
-    let server = Server::http(|seen| match seen.target.as_str() {
-        "/private" => reply(200, &[("Cross-Origin-Resource-Policy", "same-origin")], "secret"),
-        _ => reply(201, &[("Content-Type", "text/plain")], "secret"),
-    })
-    .await;
-    let user_agent = user_agent().await;
+async fn no_cors_shows_nothing_and_asks_nothing(over: Over) {
+    let server = over
+        .server(|seen| match seen.target.as_str() {
+            "/private" => reply(200, &[("Cross-Origin-Resource-Policy", "same-origin")], "secret"),
+            _ => reply(201, &[("Content-Type", "text/plain")], "secret"),
+        })
+        .await;
+    let user_agent = over.user_agent().await;
     let opaque = |target| {
         let mut request = of_page(&server, target);
         request.mode = Mode::NoCors;

@@ -5,29 +5,31 @@ use std::time::Duration;
 
 use longhaul::UserAgent;
 use longhaul::hsts::{Policy, Preload};
-use longhaul::net::{NetworkConfig, Roots, StaticResolver};
+use longhaul::net::{NetworkConfig, StaticResolver};
 use longhaul::storage::Location;
 
-use crate::support::{Server, fetch, reply, request, tls_for};
+use crate::support::over::Over;
+use crate::support::{Seen, Server, fetch, reply, request};
+
+crate::over_tls!(
+    a_host_is_upgraded_where_it_has_said_so_until_it_takes_that_back,
+    a_preloaded_host_is_upgraded_for_everybody,
+);
 
 const HOST: &str = "strict.test";
 
 /// A server of [`HOST`] over TLS that says it wants that, and settings that find it and trust it.
-async fn strict() -> (Server, impl Fn() -> NetworkConfig) {
-    let (pem, config) = tls_for(HOST);
-    let server = Server::https(config, |seen| {
+async fn strict(over: Over) -> (Server, impl Fn() -> NetworkConfig) {
+    let answer = |seen: &Seen| {
         let age = seen.target.trim_start_matches("/?").to_owned();
         let policy = format!("max-age={age}; includeSubDomains");
         let headers = [("Strict-Transport-Security", policy.as_str()), ("Access-Control-Allow-Origin", "*")];
         reply(200, if age.is_empty() { &headers[1..] } else { &headers }, "")
-    })
-    .await;
+    };
+    let server = over.server(answer).await;
     let settings = move || {
-        let mut config = NetworkConfig::default();
-        config.roots = Roots::ExtraOnly;
-        config.extra_roots_pem.push(pem.clone().into());
         let loopback = "127.0.0.1:0".parse().expect("an address");
-        config.with_resolver(Arc::new(StaticResolver::new().with(HOST, [loopback])))
+        over.network().with_resolver(Arc::new(StaticResolver::new().with(HOST, [loopback])))
     };
     (server, settings)
 }
@@ -39,9 +41,8 @@ async fn is_upgraded(user_agent: &UserAgent, server: &Server, page: &str) -> boo
     response.reason().is_none() && response.url().is_some_and(|url| url.scheme() == "https")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_host_is_upgraded_where_it_has_said_so_until_it_takes_that_back() {
-    let (server, settings) = strict().await;
+async fn a_host_is_upgraded_where_it_has_said_so_until_it_takes_that_back(over: Over) {
+    let (server, settings) = strict(over).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let open = async || {
         let profile = Location::Directory(folder.path().join("profile"));
@@ -65,9 +66,8 @@ async fn a_host_is_upgraded_where_it_has_said_so_until_it_takes_that_back() {
     assert!(!is_upgraded(&user_agent, &server, &own).await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_preloaded_host_is_upgraded_for_everybody() {
-    let (server, settings) = strict().await;
+async fn a_preloaded_host_is_upgraded_for_everybody(over: Over) {
+    let (server, settings) = strict(over).await;
     let preload = Preload::parse("test include-subdomains\n").expect("a list");
     let user_agent =
         UserAgent::builder().network(settings()).hsts_preload(preload).build().await.expect("it is built");

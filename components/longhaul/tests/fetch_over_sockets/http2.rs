@@ -1,9 +1,8 @@
 //! TLS, and HTTP/2 where ALPN says so.
 
-use futures::StreamExt as _;
 use futures::future::join_all;
 use longhaul::fetch::{BodyError, FetchOptions, NetworkError, TlsFailure};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::support::{
     Server, body, chunk, fetch, reason, reply, reply_by_channel, request, tls, user_agent,
@@ -76,25 +75,4 @@ async fn an_abort_resets_its_stream_and_leaves_the_connection() {
     drop(sent.recv().await.unwrap());
     assert_eq!(body(again).await.unwrap(), "");
     assert_eq!(server.accepted(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reset_midway_is_an_error_and_not_an_end() {
-    let (pem, config) = tls();
-    let (give, given) = oneshot::channel();
-    let give = std::sync::Mutex::new(Some(give));
-    let server = Server::streaming_tls(config, move |_| {
-        let (sender, reply) = reply_by_channel(200, &[]);
-        let _ = give.lock().unwrap().take().unwrap().send(sender);
-        async { reply }
-    })
-    .await;
-    let response = fetch(&user_agent_trusting(&pem).await, request(&server.origin(), "/")).await;
-    let mut stream = response.body.unwrap().into_stream();
-    let sender = given.await.unwrap();
-    sender.send(Ok("a".into())).await.unwrap();
-    assert_eq!(chunk(&mut stream).await, Some(Ok("a".into())));
-    sender.send(Err(std::io::Error::other("gone"))).await.unwrap();
-    let rest: Vec<_> = stream.collect().await;
-    assert!(matches!(rest[..], [Err(BodyError::Network(NetworkError::Connection { .. }))]), "{rest:?}");
 }

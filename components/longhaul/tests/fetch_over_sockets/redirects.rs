@@ -10,7 +10,17 @@ use longhaul::fetch::{
     parse_origin,
 };
 
-use crate::support::{Reply, Seen, Server, body, fetch, reason, reply, request, user_agent};
+use crate::support::over::Over;
+use crate::support::{Reply, Seen, body, fetch, reason, reply, request};
+
+crate::over_each!(
+    each_status_keeps_or_changes_the_method,
+    a_loop_ends_and_uses_its_connection_again,
+    other_origins_get_neither_authorization_nor_the_origin,
+    a_way_home_through_another_origin_stays_tainted,
+    a_body_goes_once_more_if_it_can,
+    modes_decide_whether_it_is_followed,
+);
 
 const SHARED: (&str, &str) = ("Access-Control-Allow-Origin", "*");
 
@@ -23,10 +33,9 @@ fn redirecting(seen: &Seen) -> Reply {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_status_keeps_or_changes_the_method() {
-    let server = Server::http(redirecting).await;
-    let user_agent = user_agent().await;
+async fn each_status_keeps_or_changes_the_method(over: Over) {
+    let server = over.server(redirecting).await;
+    let user_agent = over.user_agent().await;
     let rows = [
         (301, "GET", "GET"),
         (301, "HEAD", "HEAD"),
@@ -61,28 +70,27 @@ async fn each_status_keeps_or_changes_the_method() {
         assert_eq!(seen.body, if sends_body { "payload" } else { "" });
         assert_eq!(seen.header("Content-Type").is_some(), sends_body);
         assert_eq!(seen.header("Content-Length").as_deref(), sends_body.then_some("7"));
+        assert_eq!(seen.version == http::Version::HTTP_2, over.is_http2());
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_loop_ends_and_uses_its_connection_again() {
-    let server = Server::http(|_| reply(302, &[("Location", "/loop")], "")).await;
-    let response = fetch(&user_agent().await, request(&server.origin(), "/loop")).await;
+async fn a_loop_ends_and_uses_its_connection_again(over: Over) {
+    let server = over.server(|_| reply(302, &[("Location", "/loop")], "")).await;
+    let response = fetch(&over.user_agent().await, request(&server.origin(), "/loop")).await;
     assert_eq!(reason(&response), &NetworkError::RedirectLimit);
     assert_eq!((server.seen().len(), server.accepted()), (21, 1));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn other_origins_get_neither_authorization_nor_the_origin() {
-    let last = Server::http(|_| reply(200, &[SHARED, ("X-Secret", "1")], "here")).await;
+async fn other_origins_get_neither_authorization_nor_the_origin(over: Over) {
+    let last = over.server(|_| reply(200, &[SHARED, ("X-Secret", "1")], "here")).await;
     let target = format!("{}/last", last.origin());
-    let middle = Server::http(move |_| reply(302, &[("Location", &target), SHARED], "")).await;
+    let middle = over.server(move |_| reply(302, &[("Location", &target), SHARED], "")).await;
     let target = format!("{}/middle", middle.origin());
-    let home = Server::http(move |_| reply(302, &[("Location", &target)], "")).await;
+    let home = over.server(move |_| reply(302, &[("Location", &target)], "")).await;
     let mut request = request(&home.origin(), "/");
     request.header_list.append("Authorization", "Basic c2VjcmV0");
     request.header_list.append("Accept-Language", "de");
-    let response = fetch(&user_agent().await, request).await;
+    let response = fetch(&over.user_agent().await, request).await;
     assert_eq!(response.reason(), None);
     assert_eq!(response.r#type, ResponseType::Cors);
     assert!(!response.header_list.contains("X-Secret"));
@@ -100,26 +108,25 @@ async fn other_origins_get_neither_authorization_nor_the_origin() {
         assert_eq!(seen.header("Sec-Fetch-Site").as_deref(), Some("same-site"));
     }
     // `Host` is that of each hop.
-    assert_eq!(last_seen.header("Host"), Some(last.origin().replace("http://", "")));
+    assert_eq!(last_seen.header("Host"), Some(last.origin().replace(&format!("{}://", over.scheme()), "")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_way_home_through_another_origin_stays_tainted() {
-    let home = Server::http(|_| reply(200, &[], "secret")).await;
+async fn a_way_home_through_another_origin_stays_tainted(over: Over) {
+    let home = over.server(|_| reply(200, &[], "secret")).await;
     let target = format!("{}/secret", home.origin());
-    let other = Server::http(move |_| reply(302, &[("Location", &target), SHARED], "")).await;
-    let response = fetch(&user_agent().await, request(&home.origin(), &format!("{}/", other.origin()))).await;
+    let other = over.server(move |_| reply(302, &[("Location", &target), SHARED], "")).await;
+    let response =
+        fetch(&over.user_agent().await, request(&home.origin(), &format!("{}/", other.origin()))).await;
     assert_eq!(reason(&response), &NetworkError::CorsMissingAllowOrigin);
     let mut opaque = request(&home.origin(), &format!("{}/", other.origin()));
     opaque.mode = Mode::NoCors;
-    let response = fetch(&user_agent().await, opaque).await;
+    let response = fetch(&over.user_agent().await, opaque).await;
     assert_eq!((response.r#type, response.status, response.body.is_none()), (ResponseType::Opaque, 0, true));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_goes_once_more_if_it_can() {
-    let server = Server::http(redirecting).await;
-    let user_agent = user_agent().await;
+async fn a_body_goes_once_more_if_it_can(over: Over) {
+    let server = over.server(redirecting).await;
+    let user_agent = over.builder().streamed_uploads_over_http1(true).build().await.unwrap();
     let chunks = || {
         let chunks = ["pay", "load"].map(|text| Ok(Bytes::from_static(text.as_bytes())));
         BodyStream::new(stream::iter(chunks).boxed())
@@ -141,10 +148,9 @@ async fn a_body_goes_once_more_if_it_can() {
     assert_eq!(server.seen().len(), 4);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn modes_decide_whether_it_is_followed() {
-    let server = Server::http(redirecting).await;
-    let user_agent = user_agent().await;
+async fn modes_decide_whether_it_is_followed(over: Over) {
+    let server = over.server(redirecting).await;
+    let user_agent = over.user_agent().await;
     for (mode, expected) in
         [(RedirectMode::Manual, None), (RedirectMode::Error, Some(NetworkError::RedirectForbidden))]
     {
@@ -158,9 +164,9 @@ async fn modes_decide_whether_it_is_followed() {
         }
     }
     assert_eq!(server.lines(), ["GET /302/x", "GET /302/x"]);
-    let mut own = request("http://other.localhost", &format!("{}/x", server.origin()));
+    let mut own = request(&format!("{}://other.localhost", over.scheme()), &format!("{}/x", server.origin()));
     own.mode = Mode::SameOrigin;
-    own.origin = RequestOrigin::Origin(parse_origin("http://other.localhost"));
+    own.origin = RequestOrigin::Origin(parse_origin(&format!("{}://other.localhost", over.scheme())));
     assert!(matches!(reason(&fetch(&user_agent, own).await), NetworkError::NotSameOrigin(_)));
     assert_eq!(server.seen().len(), 2);
 }

@@ -6,10 +6,18 @@ use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use longhaul::fetch::{Body, BodyError, FetchOptions, Method, NetworkError};
+use longhaul::fetch::{Body, BodyError, BodySource, BodyStream, FetchOptions, Method, NetworkError};
 use tokio::sync::mpsc;
 
-use crate::support::{Reply, Server, body, reason, reply, request, tls, user_agent, user_agent_trusting};
+use crate::support::over::Over;
+use crate::support::{Reply, body, fetch, reason, reply, request};
+
+crate::over_each!(
+    a_stream_goes_out_as_it_is_made,
+    a_body_that_can_be_given_once_goes_over_http2_alone,
+    progress_of_a_large_body_adds_up_chunk_by_chunk,
+    a_source_that_fails_or_lies_fails_the_fetch_and_not_the_next_one,
+);
 
 /// Tells each piece of a request's body as it comes, and `None` at its end; an error ends it without.
 async fn telling(request: http::Request<Incoming>, tell: mpsc::UnboundedSender<Option<Bytes>>) -> Reply {
@@ -27,6 +35,7 @@ async fn telling(request: http::Request<Incoming>, tell: mpsc::UnboundedSender<O
 #[derive(Default)]
 struct Progress {
     bytes: u64,
+    chunks: Vec<u64>,
     ends: usize,
 }
 
@@ -34,7 +43,11 @@ fn watched() -> (FetchOptions, Arc<Mutex<Progress>>) {
     let progress = Arc::new(Mutex::new(Progress::default()));
     let (chunks, end) = (Arc::clone(&progress), Arc::clone(&progress));
     let options = FetchOptions {
-        process_request_body_chunk_length: Some(Box::new(move |count| chunks.lock().unwrap().bytes += count)),
+        process_request_body_chunk_length: Some(Box::new(move |count| {
+            let mut progress = chunks.lock().unwrap();
+            progress.bytes += count;
+            progress.chunks.push(count);
+        })),
         process_request_end_of_body: Some(Box::new(move || end.lock().unwrap().ends += 1)),
         ..FetchOptions::default()
     };
@@ -42,15 +55,10 @@ fn watched() -> (FetchOptions, Arc<Mutex<Progress>>) {
 }
 
 /// Uploads two pieces, of which the second is made once the first has arrived.
-async fn upload_piecewise(tls_config: Option<(String, Arc<rustls::ServerConfig>)>, length: Option<u64>) {
+async fn upload_piecewise(over: Over, length: Option<u64>) {
     let (tell, mut told) = mpsc::unbounded_channel();
-    let handler = move |request| telling(request, tell.clone());
-    let (server, user_agent) = match tls_config {
-        Some((pem, config)) => {
-            (Server::streaming_tls(config, handler).await, user_agent_trusting(&pem).await)
-        }
-        None => (Server::streaming(handler).await, user_agent().await),
-    };
+    let server = over.streaming(move |request| telling(request, tell.clone())).await;
+    let user_agent = over.builder().streamed_uploads_over_http1(true).build().await.unwrap();
     let (mut source, chunks) = futures::channel::mpsc::channel::<Result<Bytes, BodyError>>(0);
     let mut request = request(&server.origin(), "/upload");
     request.method = Method::POST;
@@ -78,37 +86,59 @@ async fn upload_piecewise(tls_config: Option<(String, Arc<rustls::ServerConfig>)
     assert_eq!((progress.bytes, progress.ends), (11, 1));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_goes_out_as_it_is_made_over_http2() {
-    upload_piecewise(Some(tls()), None).await;
-    upload_piecewise(Some(tls()), Some(11)).await;
+async fn a_stream_goes_out_as_it_is_made(over: Over) {
+    upload_piecewise(over, None).await;
+    upload_piecewise(over, Some(11)).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_of_known_length_goes_out_as_it_is_made_over_http1() {
-    upload_piecewise(None, Some(11)).await;
+async fn a_body_that_can_be_given_once_goes_over_http2_alone(over: Over) {
+    let server = over.server(|seen| reply(200, &[], seen.body.clone())).await;
+    let user_agent = over.user_agent().await;
+    let chunks = || futures::stream::iter([Ok(Bytes::from_static(b"up"))]).boxed();
+    let again = BodySource::Reopen(Arc::new(move || BodyStream::new(chunks())));
+    let bodies = [
+        (Body::from_stream(chunks(), None, None), over.is_http2()),
+        (Body::from_stream(chunks(), None, Some(2)), over.is_http2()),
+        (Body::from_source(again, Some(2)), true),
+        (Body::from_bytes("up"), true),
+    ];
+    for (sent, arrives) in bodies {
+        let mut request = request(&server.origin(), "/upload");
+        request.method = Method::POST;
+        request.body = Some(sent);
+        let response = fetch(&user_agent, request).await;
+        if arrives {
+            assert_eq!(body(response).await.unwrap(), "up");
+        } else {
+            assert_eq!(reason(&response), &NetworkError::BodyNeedsHttp2);
+            assert!(!reason(&response).request_may_have_been_sent());
+            assert!(server.seen().is_empty(), "{:?}", server.lines());
+        }
+    }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn progress_of_a_large_body_adds_up() {
+async fn progress_of_a_large_body_adds_up_chunk_by_chunk(over: Over) {
     const LENGTH: usize = 3_000_000;
-    let server = Server::http(|seen| reply(200, &[], seen.body.len().to_string())).await;
+    // What the connection is given at once.
+    const CHUNK: usize = 64 << 10;
+    let server = over.server(|seen| reply(200, &[], seen.body.len().to_string())).await;
     let mut request = request(&server.origin(), "/upload");
     request.method = Method::PUT;
     request.body = Some(Body::from_bytes(vec![7; LENGTH]));
     let (options, progress) = watched();
-    let response = user_agent().await.fetch(request, options).await;
+    let response = over.user_agent().await.fetch(request, options).await;
     assert_eq!(body(response).await.unwrap(), LENGTH.to_string());
     let progress = progress.lock().unwrap();
     assert_eq!((progress.bytes, progress.ends), (LENGTH as u64, 1));
+    assert!(progress.chunks.len() >= LENGTH / CHUNK, "{}", progress.chunks.len());
+    assert!(progress.chunks.iter().all(|bytes| (1..=CHUNK as u64).contains(bytes)), "{:?}", progress.chunks);
     assert_eq!(server.seen()[0].header("Content-Length"), Some(LENGTH.to_string()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_source_that_fails_or_lies_fails_the_fetch_and_not_the_next_one() {
+async fn a_source_that_fails_or_lies_fails_the_fetch_and_not_the_next_one(over: Over) {
     let (tell, mut told) = mpsc::unbounded_channel();
-    let server = Server::streaming(move |request| telling(request, tell.clone())).await;
-    let user_agent = user_agent().await;
+    let server = over.streaming(move |request| telling(request, tell.clone())).await;
+    let user_agent = over.builder().streamed_uploads_over_http1(true).build().await.unwrap();
     let failure = BodyError::Source("the disk is gone".to_owned());
     let post = |chunks: Vec<Result<Bytes, BodyError>>, length| {
         let mut request = request(&server.origin(), "/upload");
@@ -124,7 +154,7 @@ async fn a_source_that_fails_or_lies_fails_the_fetch_and_not_the_next_one() {
         let response = user_agent.fetch(post(chunks, Some(length)), FetchOptions::default()).await;
         assert!(matches!(reason(&response), NetworkError::RequestBody(_)), "{:?}", response.reason());
     }
-    server.all_closed().await;
+    server.all_done().await;
     while told.try_recv().is_ok_and(|piece| piece.expect("none of them came to its end").len() <= 5) {}
     let response = user_agent.fetch(post(vec![first()], Some(5)), FetchOptions::default()).await;
     assert_eq!(body(response).await.unwrap(), "thanks");

@@ -1,5 +1,7 @@
 //! Servers on loopback that remember what they were asked, and user agents that ask them.
 
+pub(crate) mod over;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,11 +20,13 @@ use longhaul::net::{NetworkConfig, Roots};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+
+use over::Connection;
 
 /// What a server answers.
 pub(crate) type Reply = http::Response<UnsyncBoxBody<Bytes, std::io::Error>>;
@@ -53,10 +57,11 @@ pub(crate) struct Server {
     seen: Arc<Mutex<Vec<Seen>>>,
     accepted: Arc<AtomicUsize>,
     open: watch::Receiver<usize>,
+    busy: watch::Receiver<usize>,
     _tasks: JoinSet<()>,
 }
 
-/// Counts a connection as open while it lives.
+/// Counts a connection as open, or a request as being served, while it lives.
 struct Open(watch::Sender<usize>);
 
 impl Open {
@@ -83,6 +88,7 @@ impl Server {
         let (opened, open) = watch::channel(0);
         let mut tasks = JoinSet::new();
         let count = Arc::clone(&accepted);
+        let busy = opened.subscribe();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
@@ -95,7 +101,7 @@ impl Server {
                 });
             }
         });
-        Server { port, scheme: "http", seen: Arc::default(), accepted, open, _tasks: tasks }
+        Server { port, scheme: "http", seen: Arc::default(), accepted, open, busy, _tasks: tasks }
     }
 
     /// HTTP/1.1 without TLS. Bodies of requests are read before `answer` is asked.
@@ -109,8 +115,9 @@ impl Server {
     pub(crate) async fn streaming<T: Future<Output = Reply> + Send + 'static>(
         handler: impl Fn(http::Request<Incoming>) -> T + Send + Sync + 'static,
     ) -> Server {
-        let handler = Arc::new(handler);
-        Server::raw(move |stream| serve(stream, false, Arc::clone(&handler))).await
+        let (busy, handler) = counting(handler);
+        let server = Server::raw(move |stream| serve(stream, false, Arc::clone(&handler)));
+        Server { busy, ..server.await }
     }
 
     /// HTTP/2 or HTTP/1.1 over TLS, as ALPN decides.
@@ -129,7 +136,7 @@ impl Server {
         handler: impl Fn(http::Request<Incoming>) -> T + Send + Sync + 'static,
     ) -> Server {
         let acceptor = TlsAcceptor::from(config);
-        let handler = Arc::new(handler);
+        let (busy, handler) = counting(handler);
         let server = Server::raw(move |stream| {
             let (acceptor, handler) = (acceptor.clone(), Arc::clone(&handler));
             async move {
@@ -139,7 +146,7 @@ impl Server {
                 }
             }
         });
-        Server { scheme: "https", ..server.await }
+        Server { scheme: "https", busy, ..server.await }
     }
 
     /// The origin of that host at this server. Hosts under `localhost` are sites of their own.
@@ -170,6 +177,36 @@ impl Server {
     pub(crate) async fn all_closed(&self) {
         self.open.clone().wait_for(|count| *count == 0).await.unwrap();
     }
+
+    /// Ends once no request is being served and no response is being sent; a server of raw connections counts those.
+    pub(crate) async fn all_done(&self) {
+        self.busy.clone().wait_for(|count| *count == 0).await.unwrap();
+    }
+}
+
+type Handler = dyn Fn(http::Request<Incoming>) -> BoxFuture<'static, Reply> + Send + Sync;
+
+/// Counts a request from when it comes until its response, or what it would have been, is gone.
+fn counting<T: Future<Output = Reply> + Send + 'static>(
+    handler: impl Fn(http::Request<Incoming>) -> T + Send + Sync + 'static,
+) -> (watch::Receiver<usize>, Arc<Handler>) {
+    let (count, counted) = watch::channel(0);
+    let handler = move |request| {
+        let serving = Open::new(&count);
+        let answering = handler(request);
+        async move {
+            let reply = answering.await;
+            reply.map(|body| {
+                body.map_frame(move |frame| {
+                    let _ = &serving;
+                    frame
+                })
+                .boxed_unsync()
+            })
+        }
+        .boxed()
+    };
+    (counted, Arc::new(handler))
 }
 
 fn remembering(
@@ -180,8 +217,13 @@ fn remembering(
     move |request| {
         let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
         async move {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
             let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            // What HTTP/2 says in `:authority` is told as what it is in HTTP/1.1.
+            if let Some(authority) = parts.uri.authority() {
+                let host = authority.as_str().parse().expect("an authority is a value");
+                parts.headers.insert(http::header::HOST, host);
+            }
             let record = Seen {
                 method: parts.method.to_string(),
                 target: parts.uri.path_and_query().unwrap().to_string(),
@@ -196,12 +238,7 @@ fn remembering(
     }
 }
 
-async fn serve<Stream, Handler, T>(stream: Stream, is_http2: bool, handler: Arc<Handler>)
-where
-    Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    Handler: Fn(http::Request<Incoming>) -> T + Send + Sync + 'static,
-    T: Future<Output = Reply> + Send + 'static,
-{
+async fn serve(stream: impl Connection + 'static, is_http2: bool, handler: Arc<Handler>) {
     let service = service_fn(move |request| handler(request).map(Ok::<_, Infallible>));
     // However a connection ends, the client's side of it is what is tested.
     if is_http2 {
@@ -240,7 +277,7 @@ fn with_head(status: u16, headers: &[(&str, &str)], body: UnsyncBoxBody<Bytes, s
 }
 
 /// Reads up to the empty line behind a request's head.
-pub(crate) async fn read_head(stream: &mut TcpStream) {
+pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin + ?Sized)) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -252,11 +289,6 @@ pub(crate) async fn read_head(stream: &mut TcpStream) {
 
 /// A certificate authority, and a server's settings for `localhost` with its certificate.
 pub(crate) fn tls() -> (String, Arc<ServerConfig>) {
-    tls_for("localhost")
-}
-
-/// A certificate authority, and a server's settings for a host with its certificate.
-pub(crate) fn tls_for(host: &str) -> (String, Arc<ServerConfig>) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -264,7 +296,7 @@ pub(crate) fn tls_for(host: &str) -> (String, Arc<ServerConfig>) {
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
     let certificate =
-        CertificateParams::new(vec![host.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

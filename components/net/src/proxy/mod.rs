@@ -67,8 +67,6 @@ pub struct Proxy {
     host: Arc<str>,
     port: u16,
     credentials: Option<ProxyCredentials>,
-    /// A value of `Proxy-Authorization` that was given with a request.
-    authorization: Option<Bytes>,
 }
 
 /// Text that names no proxy.
@@ -84,7 +82,7 @@ impl Proxy {
     /// A proxy that asks nobody who they are. An IPv6 address may have brackets.
     pub fn new(kind: ProxyKind, host: &str, port: u16) -> Self {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        Proxy { kind, host: host.to_ascii_lowercase().into(), port, credentials: None, authorization: None }
+        Proxy { kind, host: host.to_ascii_lowercase().into(), port, credentials: None }
     }
 
     /// The same, to be shown these credentials.
@@ -152,17 +150,12 @@ impl Proxy {
 
     /// The same proxy for anybody.
     pub(crate) fn without_credentials(&self) -> Proxy {
-        Proxy { credentials: None, authorization: None, ..self.clone() }
-    }
-
-    /// The same, to be shown this value of `Proxy-Authorization` if it has no credentials of its own.
-    pub(crate) fn with_authorization(self, authorization: Option<Bytes>) -> Proxy {
-        Proxy { authorization, ..self }
+        Proxy { credentials: None, ..self.clone() }
     }
 
     /// The value of `Proxy-Authorization`.
     pub(crate) fn authorization(&self) -> Option<Bytes> {
-        self.credentials.as_ref().map(|credentials| credentials.basic().into()).or(self.authorization.clone())
+        self.credentials.as_ref().map(|credentials| credentials.basic().into())
     }
 }
 
