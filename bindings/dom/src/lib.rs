@@ -37,7 +37,7 @@ pub use html::{
     BrowsingContext, ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, LoadedDocument, PortEnd,
     ServiceWorkerGlobal, SharedWorkerGlobal, TimerHost, WindowGlobal, WindowRealms, WorkerControl,
     WorkerError, WorkerEvents, WorkerHost, WorkerOptions, WorkerRequest, WorkerThread, fire_connect,
-    fire_dom_content_loaded, fire_load, is_javascript_type, load_document,
+    fire_dom_content_loaded, fire_load, load_document,
 };
 pub use service_worker::{dispatch_functional_event, handles_fetch};
 

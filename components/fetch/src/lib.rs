@@ -67,7 +67,7 @@ pub use concepts::mime_sniffing::{
     identify_an_unknown_mime_type, match_a_font_type_pattern, match_an_archive_type_pattern,
     match_an_audio_or_video_type_pattern, match_an_image_type_pattern, minimize_a_supported_mime_type,
 };
-pub use concepts::mime_type::{InvalidMimeType, MimeType};
+pub use concepts::mime_type::{InvalidMimeType, MimeType, is_javascript_mime_type_essence};
 pub use concepts::network_partition_key::NetworkPartitionKey;
 pub use concepts::nosniff::determine_nosniff;
 pub use concepts::opaque_response_blocking::NoCorsMediaRequestState;

@@ -130,29 +130,6 @@ pub enum LoadError {
     Stopped,
 }
 
-/// <https://html.spec.whatwg.org/#javascript-mime-type>, on an essence.
-pub(crate) fn is_javascript_mime_type(essence: &str) -> bool {
-    const TYPES: &[&str] = &[
-        "application/ecmascript",
-        "application/javascript",
-        "application/x-ecmascript",
-        "application/x-javascript",
-        "text/ecmascript",
-        "text/javascript",
-        "text/javascript1.0",
-        "text/javascript1.1",
-        "text/javascript1.2",
-        "text/javascript1.3",
-        "text/javascript1.4",
-        "text/javascript1.5",
-        "text/jscript",
-        "text/livescript",
-        "text/x-ecmascript",
-        "text/x-javascript",
-    ];
-    TYPES.iter().any(|known| known.eq_ignore_ascii_case(essence))
-}
-
 /// A worker's script resource map with its set of used scripts.
 ///
 /// <https://w3c.github.io/ServiceWorker/#dfn-script-resource-map>

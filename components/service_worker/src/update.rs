@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use longhaul_fetch::{EnvironmentSettings, PolicyContainer};
+use longhaul_fetch::{EnvironmentSettings, PolicyContainer, is_javascript_mime_type_essence};
 
 use crate::job::{ForceBypassCache, Job, JobKind};
 use crate::register::RegisterError;
 use crate::script_resource::{
     LoadError, LoadedScript, ScriptCache, ScriptKind, ScriptRequest, ScriptResourceMap, ScriptSource,
-    StoredScript, is_javascript_mime_type,
+    StoredScript,
 };
 use crate::service_worker::{Resources, Worker, WorkerParts, WorkerState};
 use crate::service_worker_registration::{Registration, RegistrationHandle, UpdateViaCache};
@@ -178,7 +178,7 @@ impl Inner {
         // 1, 3-6. The loader adds the header, the mode and the redirect mode.
         let script = self.loader.load(request).await.map_err(RegisterError::Load)?;
         // 7. Only JavaScript.
-        if !script.mime_essence.as_deref().is_some_and(is_javascript_mime_type) {
+        if !script.mime_essence.as_deref().is_some_and(is_javascript_mime_type_essence) {
             let error = LoadError::NotJavaScript { url: url.clone(), essence: script.mime_essence };
             return Err(RegisterError::MimeType(error));
         }
@@ -215,7 +215,7 @@ impl Inner {
                 if script.from == ScriptSource::Network {
                     registration.slots().last_update_check = Some(self.clock.now());
                 }
-                if !script.mime_essence.as_deref().is_some_and(is_javascript_mime_type) {
+                if !script.mime_essence.as_deref().is_some_and(is_javascript_mime_type_essence) {
                     continue;
                 }
                 // 8. No break: the rest is kept for the new worker.

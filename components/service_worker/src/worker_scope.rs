@@ -9,9 +9,7 @@ use futures::future::BoxFuture;
 use url::Url;
 
 use crate::register::RegisterError;
-use crate::script_resource::{
-    LoadError, ScriptCache, ScriptKind, ScriptRequest, ScriptSource, StoredScript, is_javascript_mime_type,
-};
+use crate::script_resource::{LoadError, ScriptCache, ScriptKind, ScriptRequest, ScriptSource, StoredScript};
 use crate::service_worker::{Worker, WorkerHandle, WorkerState};
 use crate::service_worker_registration::{Registration, RegistrationHandle, UpdateViaCache};
 use crate::service_workers::Inner;
@@ -97,7 +95,7 @@ impl WorkerScope {
             self.registration.slots().last_update_check = Some(inner.clock.now());
         }
         // 12. Only JavaScript.
-        if !script.mime_essence.as_deref().is_some_and(is_javascript_mime_type) {
+        if !script.mime_essence.as_deref().is_some_and(longhaul_fetch::is_javascript_mime_type_essence) {
             return Err(LoadError::NotJavaScript { url, essence: script.mime_essence });
         }
         // 13-15. Kept with the worker.

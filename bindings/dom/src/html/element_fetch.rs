@@ -13,7 +13,7 @@ use longhaul::fetch::{
 use longhaul_idl::runtime::{Realm, TaskSource, Value};
 use url::Url;
 
-use super::{ElementState, WindowGlobal, loading, script_element};
+use super::{ElementState, WindowGlobal, loading};
 use crate::dom::node::{NodeRef, object};
 
 /// The largest script that is loaded.
@@ -85,7 +85,7 @@ pub(super) async fn load_text(
         return Err(format!("the server answered with status {}", response.status));
     }
     let essence = response.header_list.extract_mime_type().map(|mime| mime.essence().to_owned());
-    if module && !essence.as_deref().is_some_and(script_element::is_javascript_type) {
+    if module && !essence.as_deref().is_some_and(longhaul::fetch::is_javascript_mime_type_essence) {
         return Err("it is no JavaScript".to_owned());
     }
     let answered = response.url().cloned().unwrap_or(url);

@@ -30,7 +30,6 @@ pub use document::{fire_dom_content_loaded, fire_load};
 pub use global_scope::{ConsoleSink, GlobalOptions, TimerHost};
 pub use navigate::{LoadedDocument, load_document};
 pub use port_end::PortEnd;
-pub use script_element::is_javascript_type;
 pub use service_worker_global_scope::ServiceWorkerGlobal;
 pub use window::WindowGlobal;
 pub use worker::{WorkerControl, WorkerError, WorkerEvents, WorkerHost, WorkerRequest};

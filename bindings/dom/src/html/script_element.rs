@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
-use longhaul::fetch::{Destination, ParserMetadata, Priority};
+use longhaul::fetch::{Destination, ParserMetadata, Priority, is_javascript_mime_type_essence};
 use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm, TaskSource};
 use longhaul_idl::{HTMLScriptElementMethods, HTMLScriptElementStatics};
 
@@ -86,29 +86,6 @@ pub(super) fn async_was_set(element: &NodeRef) {
     }
 }
 
-/// <https://mimesniff.spec.whatwg.org/#javascript-mime-type-essence-match>
-pub fn is_javascript_type(essence: &str) -> bool {
-    const TYPES: [&str; 16] = [
-        "application/ecmascript",
-        "application/javascript",
-        "application/x-ecmascript",
-        "application/x-javascript",
-        "text/ecmascript",
-        "text/javascript",
-        "text/javascript1.0",
-        "text/javascript1.1",
-        "text/javascript1.2",
-        "text/javascript1.3",
-        "text/javascript1.4",
-        "text/javascript1.5",
-        "text/jscript",
-        "text/livescript",
-        "text/x-ecmascript",
-        "text/x-javascript",
-    ];
-    TYPES.iter().any(|known| known.eq_ignore_ascii_case(essence))
-}
-
 fn kind(element: &NodeRef) -> Option<Kind> {
     let text = match (element.attr("type"), element.attr("language")) {
         (Some(kind), _) if kind.is_empty() => "text/javascript".to_owned(),
@@ -116,7 +93,7 @@ fn kind(element: &NodeRef) -> Option<Kind> {
         (None, Some(language)) if !language.is_empty() => format!("text/{language}"),
         (None, _) => "text/javascript".to_owned(),
     };
-    if is_javascript_type(&text) {
+    if is_javascript_mime_type_essence(&text) {
         Some(Kind::Classic)
     } else if text.eq_ignore_ascii_case("module") {
         Some(Kind::Module)

@@ -51,7 +51,7 @@ async fn finish(user_agent: &UserAgent, request: Request) -> Result<Loaded, Load
         return Err(failed(format!("the server answered with status {}", response.status)));
     }
     let essence = response.header_list.extract_mime_type().map(|mime| mime.essence().to_owned());
-    if !essence.as_deref().is_some_and(longhaul_dom::is_javascript_type) {
+    if !essence.as_deref().is_some_and(longhaul::fetch::is_javascript_mime_type_essence) {
         let essence = essence.unwrap_or_else(|| "no type at all".to_owned());
         return Err(failed(format!("{essence} is not a JavaScript MIME type")));
     }

@@ -25,7 +25,6 @@ use super::event_loop::{Agent, AgentEnd, AgentLimits, Shared};
 use super::listeners::Listeners;
 use super::script_loading::resolve;
 use super::window::client_id;
-use longhaul_dom::is_javascript_type;
 
 /// The largest script that is loaded.
 const LIMIT: usize = 64 << 20;
@@ -549,7 +548,7 @@ async fn load(user_agent: &UserAgent, request: &WorkerRequest, dedicated: bool) 
     // A script from a server has to be called one; a module always has to be.
     if request.is_module || matches!(url.scheme(), "http" | "https") {
         let essence = response.header_list.extract_mime_type().map(|mime| mime.essence().to_owned());
-        if !essence.as_deref().is_some_and(is_javascript_type) {
+        if !essence.as_deref().is_some_and(longhaul::fetch::is_javascript_mime_type_essence) {
             let essence = essence.unwrap_or_else(|| "no type at all".to_owned());
             return Err(format!("{essence} is not a JavaScript MIME type"));
         }
@@ -656,7 +655,7 @@ async fn module(user_agent: &UserAgent, request: Request) -> Result<Bytes, Strin
         return Err(format!("the server answered with status {}", response.status));
     }
     let essence = response.header_list.extract_mime_type().map(|mime| mime.essence().to_owned());
-    if !essence.as_deref().is_some_and(is_javascript_type) {
+    if !essence.as_deref().is_some_and(longhaul::fetch::is_javascript_mime_type_essence) {
         return Err("the answer is not JavaScript".to_owned());
     }
     match response.body {

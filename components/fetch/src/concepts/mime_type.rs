@@ -101,25 +101,7 @@ impl MimeType {
 
     /// <https://mimesniff.spec.whatwg.org/#javascript-mime-type>
     pub fn is_javascript(&self) -> bool {
-        matches!(
-            self.essence(),
-            "application/ecmascript"
-                | "application/javascript"
-                | "application/x-ecmascript"
-                | "application/x-javascript"
-                | "text/ecmascript"
-                | "text/javascript"
-                | "text/javascript1.0"
-                | "text/javascript1.1"
-                | "text/javascript1.2"
-                | "text/javascript1.3"
-                | "text/javascript1.4"
-                | "text/javascript1.5"
-                | "text/jscript"
-                | "text/livescript"
-                | "text/x-ecmascript"
-                | "text/x-javascript"
-        )
+        is_javascript_mime_type_essence(self.essence())
     }
 
     /// <https://mimesniff.spec.whatwg.org/#json-mime-type>
@@ -153,6 +135,31 @@ impl fmt::Display for MimeType {
         }
         Ok(())
     }
+}
+
+/// Whether a string is the essence of a JavaScript MIME type, in whatever case.
+///
+/// <https://mimesniff.spec.whatwg.org/#javascript-mime-type-essence-match>
+pub fn is_javascript_mime_type_essence(string: &str) -> bool {
+    const ESSENCES: [&str; 16] = [
+        "application/ecmascript",
+        "application/javascript",
+        "application/x-ecmascript",
+        "application/x-javascript",
+        "text/ecmascript",
+        "text/javascript",
+        "text/javascript1.0",
+        "text/javascript1.1",
+        "text/javascript1.2",
+        "text/javascript1.3",
+        "text/javascript1.4",
+        "text/javascript1.5",
+        "text/jscript",
+        "text/livescript",
+        "text/x-ecmascript",
+        "text/x-javascript",
+    ];
+    ESSENCES.iter().any(|essence| essence.eq_ignore_ascii_case(string))
 }
 
 #[cfg(test)]
