@@ -42,6 +42,10 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
         Ok(Value::Undefined)
     }),
     ("encodeText", streams::encode_text),
+    ("mayEvaluate", |realm, args| {
+        let [source] = arguments(args)?;
+        crate::html::may_evaluate(realm, &text(source)?).map(Value::Boolean)
+    }),
     ("newCodec", streams::new_codec),
     ("newTextDecoder", streams::new_text_decoder),
     ("now", now),

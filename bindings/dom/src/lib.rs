@@ -37,7 +37,7 @@ pub use html::{
     BrowsingContext, ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, LoadedDocument, PortEnd,
     ServiceWorkerGlobal, SharedWorkerGlobal, TimerHost, WindowGlobal, WindowRealms, WorkerControl,
     WorkerError, WorkerEvents, WorkerHost, WorkerOptions, WorkerRequest, WorkerThread, fire_connect,
-    fire_dom_content_loaded, fire_load, load_document,
+    fire_dom_content_loaded, fire_load, load_document, obey_policies,
 };
 pub use service_worker::{dispatch_functional_event, handles_fetch};
 
@@ -155,6 +155,7 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         idl::pop_state_event::binding(),
         idl::page_transition_event::binding(),
         idl::submit_event::binding(),
+        idl::security_policy_violation_event::binding(),
         // HTML
         idl::window::binding(),
         idl::location::binding(),
@@ -260,6 +261,7 @@ pub fn core() -> SelfHostedCore {
             ("event_target.js", include_str!("core/event_target.js")),
             ("progress_event.js", include_str!("core/progress_event.js")),
             ("tree.js", include_str!("core/tree.js")),
+            ("content_security_policy.js", include_str!("core/content_security_policy.js")),
             ("event_handlers.js", include_str!("core/event_handlers.js")),
             ("reporting.js", include_str!("core/reporting.js")),
             ("timers.js", include_str!("core/timers.js")),

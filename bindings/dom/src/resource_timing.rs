@@ -16,7 +16,7 @@ struct Shared {
     agent: Arc<dyn AgentHandle>,
     realm: RealmId,
     url: String,
-    initiator_type: &'static str,
+    initiator_type: String,
     halves: Mutex<(Option<Head>, Option<FetchTiming>)>,
 }
 
@@ -31,13 +31,13 @@ struct Head {
 
 impl ResourceTiming {
     /// A fetch of this URL that begins now; nothing, where such a fetch is not told of.
-    pub(crate) fn new(realm: &dyn Realm, url: &url::Url, initiator_type: &'static str) -> Option<Self> {
+    pub(crate) fn new(realm: &dyn Realm, url: &url::Url, initiator_type: impl Into<String>) -> Option<Self> {
         matches!(url.scheme(), "http" | "https").then(|| {
             Self(Arc::new(Shared {
                 agent: Arc::clone(realm.agent()),
                 realm: realm.id(),
                 url: url.to_string(),
-                initiator_type,
+                initiator_type: initiator_type.into(),
                 halves: Mutex::default(),
             }))
         })
@@ -72,9 +72,9 @@ impl ResourceTiming {
         let (Some(_), Some(_)) = &*halves else { return };
         let (Some(head), Some(timing)) = std::mem::take(&mut *halves) else { return };
         drop(halves);
-        let (url, initiator_type) = (self.0.url.clone(), self.0.initiator_type);
+        let (url, initiator_type) = (self.0.url.clone(), self.0.initiator_type.clone());
         let add = move |realm: &dyn Realm| {
-            if let Err(exception) = add(realm, &url, initiator_type, &head, &timing) {
+            if let Err(exception) = add(realm, &url, &initiator_type, &head, &timing) {
                 realm.report_exception(exception);
             }
         };
@@ -86,7 +86,7 @@ impl ResourceTiming {
 fn add(
     realm: &dyn Realm,
     url: &str,
-    initiator_type: &'static str,
+    initiator_type: &str,
     head: &Head,
     whole: &FetchTiming,
 ) -> Result<(), Exception> {

@@ -327,7 +327,8 @@ impl<'js> Scope<'js> {
         let handled = if self.state.reporting.replace(true) {
             false
         } else {
-            let handled = self.report_to_core(value, &error);
+            let muted = self.state.muted.get() || self.state.muted_files.borrow().contains(&error.file);
+            let handled = self.report_to_core(value, &error, muted);
             self.state.reporting.set(false);
             handled
         };
@@ -336,8 +337,18 @@ impl<'js> Scope<'js> {
         }
     }
 
-    fn report_to_core(&self, value: JsValue<'js>, error: &ScriptError) -> bool {
+    fn report_to_core(&self, value: JsValue<'js>, error: &ScriptError, muted: bool) -> bool {
         let told = || -> Result<bool> {
+            // 6. The page may not know what another origin's script threw; whoever looks at the host's lines may.
+            if muted {
+                let message = self.string_to_js(&"Script error.".into())?;
+                let nowhere = self.string_to_js(&"".into())?;
+                let zero = || self.number_to_js(0.0);
+                let args = [JsValue::new_null(self.ctx.clone()), message, nowhere, zero(), zero()];
+                return Ok(self
+                    .call_export("reportException", &args)?
+                    .is_some_and(|handled| handled.as_bool() == Some(true)));
+            }
             let args = [
                 value,
                 self.string_to_js(&error.message.as_str().into())?,

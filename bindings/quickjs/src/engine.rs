@@ -156,6 +156,10 @@ impl Shared {
     /// <https://html.spec.whatwg.org/#the-hostpromiserejectiontracker-implementation>
     fn track<'js>(&self, ctx: &Ctx<'js>, promise: JsValue<'js>, reason: JsValue<'js>, is_handled: bool) {
         let Some(realm) = self.realm_of(ctx) else { return };
+        // 1.–2. A script whose errors are muted tells nobody.
+        if realm.muted.get() {
+            return;
+        }
         if !is_handled {
             self.rejections.borrow_mut().push((realm.id, promises::saved(ctx, promise, reason)));
             return;
@@ -262,6 +266,8 @@ impl Engine {
             hooks: core.hooks,
             roots: RefCell::new(Roots::default()),
             next_number: Cell::new(0),
+            muted_files: RefCell::default(),
+            muted: Cell::new(false),
             reporting: Cell::new(false),
             release: Arc::new(ReleaseQueue::default()),
             graveyard: Rc::default(),
@@ -423,7 +429,10 @@ impl Engine {
 
     fn run_microtasks(&self) {
         loop {
-            match self.runtime.execute_pending_job() {
+            let entered = Entered::new(&self.shared);
+            let ran = self.runtime.execute_pending_job();
+            drop(entered);
+            match ran {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(failed) => {

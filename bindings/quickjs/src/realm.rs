@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     rc::{Rc, Weak},
     sync::Arc,
 };
@@ -37,6 +37,10 @@ pub(crate) struct RealmState {
     pub(crate) hooks: &'static [(&'static str, Hook)],
     pub(crate) roots: RefCell<Roots>,
     pub(crate) next_number: Cell<u64>,
+    /// The scripts whose errors are muted, by their files.
+    pub(crate) muted_files: RefCell<HashSet<String>>,
+    /// Whether such a script runs right now.
+    pub(crate) muted: Cell<bool>,
     /// Whether an exception is being reported right now.
     pub(crate) reporting: Cell<bool>,
     pub(crate) release: Arc<ReleaseQueue>,

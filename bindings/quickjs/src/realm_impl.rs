@@ -194,6 +194,13 @@ impl Realm for Scope<'_> {
         self.out(self.classic_script(source, file).and_then(|value| self.any(value)))
     }
 
+    fn with_muted_errors(&self, file: &str, run: &mut dyn FnMut()) {
+        self.state.muted_files.borrow_mut().insert(file.to_owned());
+        let before = self.state.muted.replace(true);
+        run();
+        self.state.muted.set(before);
+    }
+
     fn run_module(&self, source: &[u8], url: &str) -> std::result::Result<(), Exception> {
         self.out(self.module_script(source, url).map(drop))
     }

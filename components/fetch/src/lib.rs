@@ -82,7 +82,8 @@ pub use concepts::range::{
 };
 pub use concepts::referrer_policy::ReferrerPolicy;
 pub use concepts::report::{
-    CspViolation, EmbedderPolicyViolation, IntegrityPolicyViolation, Report, ReportSink,
+    CspResource, CspViolation, EmbedderPolicyViolation, IntegrityPolicyViolation, Report, ReportObserver,
+    ReportSink,
 };
 pub use concepts::request::{
     BlobUrlEntry, CacheMode, CredentialsMode, Destination, Initiator, Mode, ParserMetadata, Priority,
@@ -101,7 +102,7 @@ pub use environment::{
 };
 pub use network_error::{ConnectionFailure, FailureClass, NetworkError, TlsFailure};
 pub use services::{
-    Blob, BlobUrls, CookieRequest, CookieStore, DEFAULT_USER_AGENT, NetworkState, PolicyCheck,
+    Blob, BlobUrls, CookieRequest, CookieStore, DEFAULT_USER_AGENT, InlineContent, NetworkState, PolicyCheck,
     PolicyDecision, RequestInterceptor, SameSiteMode, SchemeHandler, ServiceWorkerHook, Services,
 };
 pub use snapshot::{RequestSnapshot, ResponseSnapshot};

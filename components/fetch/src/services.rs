@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use url::Url;
+use url::{Origin, Url};
 
 use crate::concepts::authentication_entry::{
     AuthenticationEntries, CredentialPrompt, CredentialQuestion, Credentials,
@@ -23,11 +23,11 @@ use crate::concepts::hsts::{HstsStore, StrictTransportSecurity};
 use crate::concepts::http_cache::HttpCache;
 use crate::concepts::local_network_access::{LocalNetworkFeature, LocalNetworkPermission};
 use crate::concepts::network_partition_key::NetworkPartitionKey;
-use crate::concepts::report::{NoReports, ReportSink};
+use crate::concepts::report::{NoReports, ReportObserver, ReportObservers, ReportSink};
 use crate::concepts::request::Request;
 use crate::concepts::request_observer::{FetchId, RequestObserver, Tracing};
 use crate::concepts::response::Response;
-use crate::environment::EnvironmentSettings;
+use crate::environment::{EnvironmentSettings, PolicyContainer};
 
 /// The seams of the Fetch layer and its own state. Clones share everything; two that were made apart share nothing.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ struct Inner {
     credential_prompt: Arc<dyn CredentialPrompt>,
     authentication_entries: AuthenticationEntries,
     local_network_permission: Arc<dyn LocalNetworkPermission>,
-    reports: Arc<dyn ReportSink>,
+    reports: Arc<ReportObservers>,
     observer: Arc<dyn RequestObserver>,
     interceptor: Arc<dyn RequestInterceptor>,
     site_data: Arc<dyn SiteDataCleaner>,
@@ -141,6 +141,67 @@ pub trait PolicyCheck: Send + Sync + 'static {
     fn upgrade(&self, _request: &Request) -> Option<Url> {
         None
     }
+    /// Asked before a script or style in a document's own text counts.
+    ///
+    /// <https://w3c.github.io/webappsec-csp/#should-block-inline>
+    fn should_block_inline(
+        &self,
+        _environment: &EnvironmentSettings,
+        _content: InlineContent<'_>,
+        _source: &str,
+    ) -> PolicyDecision {
+        PolicyDecision::Allowed
+    }
+    /// Asked before text becomes code.
+    ///
+    /// <https://w3c.github.io/webappsec-csp/#can-compile-strings>
+    fn should_block_evaluation(&self, _environment: &EnvironmentSettings, _source: &str) -> PolicyDecision {
+        PolicyDecision::Allowed
+    }
+    /// Asked before a document gets another base URL.
+    ///
+    /// <https://w3c.github.io/webappsec-csp/#allow-base-for-document>
+    fn should_block_base(&self, _environment: &EnvironmentSettings, _base: &Url) -> PolicyDecision {
+        PolicyDecision::Allowed
+    }
+    /// Asked before a form is sent.
+    ///
+    /// <https://w3c.github.io/webappsec-csp/#should-block-navigation-request>
+    fn should_block_form_submission(&self, _request: &Request) -> PolicyDecision {
+        PolicyDecision::Allowed
+    }
+    /// Asked before a document with these policies is shown inside others, the nearest of which comes first.
+    ///
+    /// <https://w3c.github.io/webappsec-csp/#should-block-navigation-response>
+    fn should_block_framing(
+        &self,
+        _policies: &PolicyContainer,
+        _url: &Url,
+        _ancestors: &[Origin],
+    ) -> PolicyDecision {
+        PolicyDecision::Allowed
+    }
+}
+
+/// What of a document's own text is about to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InlineContent<'a> {
+    /// A script element's text.
+    Script {
+        /// Its nonce.
+        nonce: Option<&'a str>,
+    },
+    /// An event handler.
+    ScriptAttribute,
+    /// A style element's text.
+    Style {
+        /// Its nonce.
+        nonce: Option<&'a str>,
+    },
+    /// A style attribute.
+    StyleAttribute,
+    /// A `javascript:` URL.
+    JavascriptUrl,
 }
 
 /// Asks a service worker for a response.
@@ -280,11 +341,12 @@ impl Services {
     pub fn new(network: Arc<dyn Network>) -> Services {
         let epoch = tokio::time::Instant::now();
         let nothing = Arc::new(Nothing);
+        let reports = ReportObservers::new(Arc::new(NoReports));
         Services(Arc::new(Inner {
             network,
             cookies: Arc::clone(&nothing) as _,
             http_cache: None,
-            policy: Arc::new(ContentSecurityPolicies::default()),
+            policy: Arc::new(ContentSecurityPolicies::new(Arc::clone(&reports) as _)),
             service_workers: Arc::clone(&nothing) as _,
             network_state: Arc::clone(&nothing) as _,
             blob_urls: Arc::clone(&nothing) as _,
@@ -292,7 +354,7 @@ impl Services {
             credential_prompt: Arc::clone(&nothing) as _,
             authentication_entries: AuthenticationEntries::default(),
             local_network_permission: Arc::clone(&nothing) as _,
-            reports: Arc::new(NoReports),
+            reports,
             observer: Arc::new(Tracing),
             interceptor: Arc::clone(&nothing) as _,
             site_data: nothing,
@@ -434,9 +496,19 @@ impl Services {
     #[must_use]
     pub fn with_reports(self, reports: Arc<dyn ReportSink>) -> Services {
         self.with(|inner| {
-            inner.policy = Arc::new(ContentSecurityPolicies::new(Arc::clone(&reports)));
-            inner.reports = reports;
+            inner.reports = ReportObservers::new(reports);
+            inner.policy = Arc::new(ContentSecurityPolicies::new(Arc::clone(&inner.reports) as _));
         })
+    }
+
+    /// Has an environment told of the violations of its policies, until [`Self::forget_reports`].
+    pub fn observe_reports(&self, environment_id: &str, observer: ReportObserver) {
+        self.0.reports.observe(environment_id, observer);
+    }
+
+    /// The environment is gone.
+    pub fn forget_reports(&self, environment_id: &str) {
+        self.0.reports.forget(environment_id);
     }
 
     /// Shows it every step.
@@ -523,7 +595,8 @@ impl Services {
         self.0.http_cache.as_deref()
     }
 
-    pub(crate) fn policy(&self) -> &dyn PolicyCheck {
+    /// What is asked about policies.
+    pub fn policy(&self) -> &dyn PolicyCheck {
         &*self.0.policy
     }
 

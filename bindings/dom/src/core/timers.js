@@ -51,7 +51,10 @@ function fire(id, timer) {
     // 9.3. A function is called with the global as its `this`.
     if (typeof timer.handler === "function") ReflectApply(timer.handler, native.global, timer.args);
     // 9.4. Text is a classic script.
-    else native.hook("runTimerScript", timer.handler);
+    else {
+      internal.checkEvaluation(timer.handler);
+      native.hook("runTimerScript", timer.handler);
+    }
   } catch (exception) {
     native.reportException(exception);
   }

@@ -270,3 +270,18 @@ core.export("cloneState", (state) => {
   const text = typeof state === "function" || typeof state === "symbol" ? undefined : JSONStringify(state);
   return text === undefined ? undefined : JSONParse(text);
 });
+
+// <https://html.spec.whatwg.org/#erase-all-event-listeners-and-handlers>, of a document's nodes and its window.
+core.export("eraseListeners", (document) => {
+  const erase = (target) => {
+    const slots = native.slots(target);
+    slots.handlers = undefined;
+    if (slots.listeners === undefined) return;
+    const listeners = internal.copyOf(slots.listeners);
+    for (let index = 0; index < listeners.length; index += 1) internal.removeListener(target, listeners[index]);
+  };
+  erase(native.global);
+  erase(document);
+  const { tree } = native.slots(document);
+  if (tree !== undefined) SetPrototypeForEach(tree, erase);
+});

@@ -26,6 +26,8 @@ pub(crate) struct DocumentData {
     observed: AtomicBool,
     inert: OnceLock<NodeRef>,
     base: Mutex<(u64, Option<Url>)>,
+    /// Base URLs that a policy does not allow.
+    refused_bases: Mutex<Vec<Url>>,
     /// What its base URL is without a `base` element, where that is not its own URL: the creator's of `about:blank`.
     pub(crate) fallback_base: Mutex<Option<Url>>,
     pub(crate) current_script: Mutex<Option<NodeRef>>,
@@ -54,7 +56,7 @@ pub(crate) fn new_document(realm: RealmId, kind: Kind, content_type: &str, url: 
 
 /// `new Document()`.
 pub(crate) fn plain_document(realm: RealmId, url: Url) -> NodeRef {
-    new_document_of(&class::DOCUMENT, realm, Kind::Html, "application/xml", url)
+    new_document_of(&class::DOCUMENT, realm, Kind::Xml, "application/xml", url)
 }
 
 fn new_document_of(
@@ -75,6 +77,7 @@ fn new_document_of(
         observed: AtomicBool::new(false),
         inert: OnceLock::new(),
         base: Mutex::new((0, None)),
+        refused_bases: Mutex::default(),
         fallback_base: Mutex::default(),
         current_script: Mutex::default(),
         referrer: Mutex::default(),
@@ -168,16 +171,28 @@ impl DocumentData {
         {
             return url.clone();
         }
-        let fallback = lock(&self.fallback_base).clone().unwrap_or_else(|| self.url());
+        let fallback = self.fallback_base_url();
         let first = document.descendants().find(|node| node.is_html("base") && node.has_attr("href"));
         let href = first.and_then(|base| base.attr("href"));
         let url = href
             .and_then(|href| self.parse_with(&fallback, &href))
             // A base of these schemes would make every script the document's own text.
             .filter(|url| !matches!(url.scheme(), "data" | "javascript"))
+            .filter(|url| !lock(&self.refused_bases).contains(url))
             .unwrap_or(fallback);
         *lock(&self.base) = (now, Some(url.clone()));
         url
+    }
+
+    /// <https://html.spec.whatwg.org/#fallback-base-url>
+    pub(crate) fn fallback_base_url(&self) -> Url {
+        lock(&self.fallback_base).clone().unwrap_or_else(|| self.url())
+    }
+
+    /// A policy does not let this be the base URL.
+    pub(crate) fn refuse_base_url(&self, url: Url) {
+        lock(&self.refused_bases).push(url);
+        *lock(&self.base) = (0, None);
     }
 
     /// <https://html.spec.whatwg.org/#encoding-parsing-a-url>

@@ -15,6 +15,8 @@ pub(crate) struct ElementData {
     attributes: Mutex<Vec<NodeRef>>,
     /// A template's content.
     content: Mutex<Option<NodeRef>>,
+    /// <https://html.spec.whatwg.org/#cryptographicnonce>
+    nonce: Mutex<Option<DomString>>,
     /// What HTML keeps for it.
     pub(crate) state: ElementState,
 }
@@ -30,7 +32,13 @@ pub(crate) fn create_element(document: &NodeRef, name: QualName) -> NodeRef {
     let state = if name.ns == ns!(html) { ElementState::new(&name.local) } else { ElementState::None };
     let class = class::of_element(&name.ns, &name.local);
     let is_template = name.ns == ns!(html) && &*name.local == "template";
-    let data = ElementData { name, attributes: Mutex::default(), content: Mutex::default(), state };
+    let data = ElementData {
+        name,
+        attributes: Mutex::default(),
+        content: Mutex::default(),
+        nonce: Mutex::default(),
+        state,
+    };
     let element = Node::new(class, document.realm_id(), Some(document), NodeData::Element(Box::new(data)));
     if is_template && let Some(data) = element.element() {
         let inert = match document.document_data() {
@@ -73,6 +81,17 @@ pub(crate) fn qualified(name: &QualName) -> String {
 }
 
 impl Node {
+    /// <https://html.spec.whatwg.org/#cryptographicnonce>: what the attribute said, also where it is hidden by now.
+    pub(crate) fn nonce_slot(&self) -> Option<DomString> {
+        lock(&self.element()?.nonce).clone()
+    }
+
+    pub(crate) fn set_nonce_slot(&self, nonce: Option<DomString>) {
+        if let Some(element) = self.element() {
+            *lock(&element.nonce) = nonce;
+        }
+    }
+
     /// A template's content.
     pub(crate) fn template_content(&self) -> Option<NodeRef> {
         lock(&self.element()?.content).clone()

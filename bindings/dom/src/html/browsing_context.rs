@@ -3,15 +3,13 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use futures::StreamExt as _;
 use longhaul::fetch::{
-    DeferredFetchPolicy, DeferredFetchQuota, EnvironmentSettings, FetchOptions, NavigableId, Origin, Request,
-    same_origin,
+    DeferredFetchPolicy, DeferredFetchQuota, EnvironmentSettings, NavigableId, Origin, same_origin,
 };
-use longhaul_idl::runtime::{CrossOriginProperty, GlobalProxy, Realm, RealmId, TaskSource, Value};
+use longhaul_idl::runtime::{CrossOriginProperty, GlobalProxy, Realm, RealmId, Value};
 use url::Url;
 
-use super::element_fetch::{fire, fire_later};
+use super::element_fetch::fire;
 use super::navigate::{self, Navigation};
 use super::{ElementState, WindowGlobal, loading};
 use crate::dom::node::{Node, NodeRef, lock};
@@ -505,30 +503,4 @@ pub(super) fn process_attributes(realm: &dyn Realm, element: &NodeRef, initial: 
     }
     context.delay_container();
     navigate::navigate(realm, &context, url, navigation);
-}
-
-/// A fetch of media: it is ended once its beginning has come, as if what came were enough for now.
-pub(super) fn start_media(realm: &dyn Realm, window: &WindowGlobal, element: &NodeRef, request: Request) {
-    let user_agent = window.scope().user_agent().clone();
-    let (agent, id) = (Arc::clone(realm.agent()), realm.id());
-    let element = Arc::clone(element);
-    realm.agent().spawn(Box::pin(async move {
-        let response = user_agent.fetch(request, FetchOptions::default()).await;
-        let mut good = !response.is_network_error();
-        let response = response.into_unfiltered();
-        good &= response.is_ok_status();
-        if let Some(body) = response.body.filter(|_| good) {
-            let mut body = body.into_stream();
-            good = matches!(body.next().await, Some(Ok(_)));
-        }
-        let finish = move |realm: &dyn Realm| match good {
-            true => {
-                fire(realm, &element, "loadedmetadata");
-                fire_later(realm, &element, "loadeddata");
-                fire_later(realm, &element, "canplay");
-            }
-            false => fire(realm, &element, "error"),
-        };
-        agent.queue_task(TaskSource::Networking, id, Box::new(finish));
-    }));
 }

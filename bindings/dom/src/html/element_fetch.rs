@@ -1,20 +1,21 @@
 //! Elements that fetch, though nothing is drawn: the request that each makes, and its `load` or `error`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
 use longhaul::UserAgent;
 use longhaul::fetch::{
     CredentialsMode, Destination, FetchOptions, Mode, Priority, ReferrerPolicy, Request, RequestOrigin,
-    Response,
+    Response, ResponseType,
 };
 use longhaul_idl::runtime::{Realm, TaskSource, Value};
+use tokio::sync::oneshot;
 use url::Url;
 
 use super::{ElementState, WindowGlobal, loading};
-use crate::dom::node::{NodeRef, object};
+use crate::dom::node::{NodeRef, lock, object};
+use crate::resource_timing::ResourceTiming;
 
 /// The largest script that is loaded.
 const SCRIPT_LIMIT: usize = 64 << 20;
@@ -51,8 +52,8 @@ pub(super) fn potential_cors_request(
         "low" => Priority::Low,
         _ => Priority::Auto,
     };
-    if let Some(nonce) = element.attr("nonce") {
-        request.cryptographic_nonce_metadata = nonce;
+    if let Some(nonce) = element.nonce_slot() {
+        request.cryptographic_nonce_metadata = nonce.into();
     }
     request
 }
@@ -64,18 +65,23 @@ pub(super) fn charset(response: &Response) -> Option<&'static encoding_rs::Encod
     label.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()))
 }
 
-/// A script's text and the URL that answered, or why there is none.
+/// A script's text, or why there is none.
 ///
 /// <https://html.spec.whatwg.org/#fetch-a-classic-script> and
 /// <https://html.spec.whatwg.org/#fetch-a-single-module-script>
 pub(super) async fn load_text(
     user_agent: &UserAgent,
     request: Request,
+    (options, timing): (FetchOptions, Option<ResourceTiming>),
     module: bool,
     fallback: Option<&'static encoding_rs::Encoding>,
-) -> Result<(String, String), String> {
+) -> Result<ScriptText, String> {
     let url = request.current_url().clone();
-    let response = user_agent.fetch(request, FetchOptions::default()).await;
+    let response = user_agent.fetch(request, options).await;
+    if let Some(timing) = timing {
+        timing.head(&response);
+    }
+    let muted = matches!(response.r#type, ResponseType::Opaque | ResponseType::OpaqueRedirect);
     if let Some(reason) = response.reason() {
         return Err(reason.to_string());
     }
@@ -98,7 +104,19 @@ pub(super) async fn load_text(
         None => Bytes::new(),
     };
     let (text, _, _) = encoding.decode(&bytes);
-    Ok((text.into_owned(), answered.into()))
+    Ok(ScriptText { text: text.into_owned(), url: answered.into(), muted })
+}
+
+/// A script that came.
+#[derive(Clone, Debug)]
+pub(super) struct ScriptText {
+    pub(super) text: String,
+    /// The URL that answered.
+    pub(super) url: String,
+    /// Whether the page may know nothing of what it throws.
+    ///
+    /// <https://html.spec.whatwg.org/#muted-errors>
+    pub(super) muted: bool,
 }
 
 /// <https://dom.spec.whatwg.org/#concept-event-fire> at an element, of an event that neither bubbles nor can be canceled.
@@ -117,15 +135,33 @@ pub(super) fn fire_later(realm: &dyn Realm, element: &NodeRef, name: &'static st
 
 /// Which fetch of an element counts: a later one makes those before it void.
 #[derive(Default)]
-pub(crate) struct Generation(AtomicU64);
+pub(crate) struct Generation(Mutex<(u64, Option<oneshot::Sender<()>>)>);
 
 impl Generation {
-    fn next(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    /// A later one, and what ends when it is not the last any more.
+    fn next(&self) -> (u64, oneshot::Receiver<()>) {
+        let (sender, superseded) = oneshot::channel();
+        let mut state = lock(&self.0);
+        state.0 += 1;
+        // The one before ends with its sender.
+        state.1 = Some(sender);
+        (state.0, superseded)
     }
 
     fn is(&self, generation: u64) -> bool {
-        self.0.load(Ordering::Relaxed) == generation
+        lock(&self.0).0 == generation
+    }
+}
+
+/// Whether the element has fetched, or tried to.
+pub(super) fn has_started(element: &NodeRef) -> bool {
+    generation(element).is_some_and(|generation| !generation.is(0))
+}
+
+/// What an element fetches now does not count any more.
+pub(super) fn supersede(element: &NodeRef) {
+    if let Some(generation) = generation(element) {
+        drop(generation.next());
     }
 }
 
@@ -133,8 +169,20 @@ fn generation(element: &NodeRef) -> Option<&Generation> {
     match &element.element()?.state {
         ElementState::Fetches(generation) => Some(generation),
         ElementState::Image(image) => Some(&image.generation),
+        ElementState::Control(control) => Some(&control.generation),
         _ => None,
     }
+}
+
+/// Options that leave the fetch in the timeline, once the response's head is given to what comes with them.
+pub(super) fn timed(realm: &dyn Realm, request: &Request) -> (FetchOptions, Option<ResourceTiming>) {
+    let mut options = FetchOptions::default();
+    let initiator = request.initiator_type.as_deref();
+    let timing = initiator.and_then(|initiator| ResourceTiming::new(realm, request.current_url(), initiator));
+    if let Some(timing) = timing.clone() {
+        options.process_response_end_of_body = Some(Box::new(move |at_end| timing.end(at_end)));
+    }
+    (options, timing)
 }
 
 /// What counts as success.
@@ -158,7 +206,7 @@ pub(super) fn start(
     delays_load: bool,
 ) {
     let Some(generation_of) = generation(element) else { return };
-    let number = generation_of.next();
+    let (number, superseded) = generation_of.next();
     let Some(document) = element.document() else { return };
     if delays_load {
         loading::block(&document);
@@ -166,10 +214,21 @@ pub(super) fn start(
     let user_agent = window.scope().user_agent().clone();
     let (agent, id) = (Arc::clone(realm.agent()), realm.id());
     let element = Arc::clone(element);
+    let (options, timing) = timed(realm, &request);
     realm.agent().spawn(Box::pin(async move {
-        let response = user_agent.fetch(request, FetchOptions::default()).await;
-        let answered = response.unfiltered().url().map(ToString::to_string);
-        let outcome = judge(response, success).await;
+        let fetching = async {
+            let response = user_agent.fetch(request, options).await;
+            if let Some(timing) = timing {
+                timing.head(&response);
+            }
+            let answered = response.unfiltered().url().map(ToString::to_string);
+            (judge(response, success).await, answered)
+        };
+        let (outcome, answered) = tokio::select! {
+            done = fetching => done,
+            // A later one counts; this one's body is dropped.
+            _ = superseded => (None, None),
+        };
         let finish = move |realm: &dyn Realm| {
             if generation(&element).is_some_and(|generation| generation.is(number)) {
                 if let Some(ElementState::Image(image)) = element.element().map(|element| &element.state) {
@@ -179,6 +238,46 @@ pub(super) fn start(
             }
             if delays_load {
                 loading::unblock(realm, &document);
+            }
+        };
+        agent.queue_task(TaskSource::Networking, id, Box::new(finish));
+    }));
+}
+
+/// A fetch of media: it is ended once its beginning has come, as if what came were enough for now.
+pub(super) fn start_media(realm: &dyn Realm, window: &WindowGlobal, element: &NodeRef, request: Request) {
+    let Some(generation_of) = generation(element) else { return };
+    let (number, superseded) = generation_of.next();
+    let user_agent = window.scope().user_agent().clone();
+    let (agent, id) = (Arc::clone(realm.agent()), realm.id());
+    let element = Arc::clone(element);
+    realm.agent().spawn(Box::pin(async move {
+        let fetching = async {
+            let response = user_agent.fetch(request, FetchOptions::default()).await;
+            let mut good = !response.is_network_error();
+            let response = response.into_unfiltered();
+            good &= response.is_ok_status();
+            if let Some(body) = response.body.filter(|_| good) {
+                let mut body = body.into_stream();
+                good = matches!(body.next().await, Some(Ok(_)));
+            }
+            good
+        };
+        let good = tokio::select! {
+            good = fetching => good,
+            // A later one counts.
+            _ = superseded => return,
+        };
+        let finish = move |realm: &dyn Realm| {
+            if !generation(&element).is_some_and(|generation| generation.is(number)) {
+                return;
+            }
+            if good {
+                fire(realm, &element, "loadedmetadata");
+                fire_later(realm, &element, "loadeddata");
+                fire_later(realm, &element, "canplay");
+            } else {
+                fire(realm, &element, "error");
             }
         };
         agent.queue_task(TaskSource::Networking, id, Box::new(finish));

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use html5ever::LocalName;
-use longhaul::fetch::{Destination, Initiator, ReferrerPolicy};
+use longhaul::fetch::{Destination, Initiator, InlineContent, ReferrerPolicy};
 use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm, Value};
 use longhaul_idl::*;
 
 use super::WindowGlobal;
 use super::browsing_context::{self, BrowsingContext};
+use super::content_security_policy;
 use super::element_fetch::{self, Generation, Success};
 use super::script_element::{self, ScriptState};
 use crate::dom::node::{Node, NodeRef, lock, object, objects};
@@ -22,8 +23,15 @@ pub(crate) enum ElementState {
     Frame(Mutex<Option<Arc<BrowsingContext>>>),
     Image(ImageState),
     Fetches(Generation),
-    /// A form control's value and checkedness, once they differ from what the attributes say.
-    Control(Mutex<(Option<DomString>, Option<bool>)>),
+    Control(ControlState),
+}
+
+/// A form control's value and checkedness, once they differ from what the attributes say.
+#[derive(Default)]
+pub(crate) struct ControlState {
+    values: Mutex<(Option<DomString>, Option<bool>)>,
+    /// An image button fetches.
+    pub(super) generation: Generation,
 }
 
 /// <https://html.spec.whatwg.org/#image-request>
@@ -66,7 +74,7 @@ impl ElementState {
             "link" | "video" | "audio" | "source" | "track" | "embed" | "object" | "style" => {
                 Self::Fetches(Generation::default())
             }
-            "input" | "textarea" | "select" | "option" => Self::Control(Mutex::default()),
+            "input" | "textarea" | "select" | "option" => Self::Control(ControlState::default()),
             _ => Self::None,
         }
     }
@@ -114,6 +122,9 @@ pub(super) fn parsed(realm: &dyn Realm, node: &NodeRef) -> Result<(), Exception>
     for (name, text) in handlers {
         set_handler(realm, node, &name, Some(&text))?;
     }
+    if let Some(nonce) = node.attr_dom("nonce") {
+        node.set_nonce_slot(Some(nonce));
+    }
     if !minds_its_place(node) || !node.is_connected_node() {
         return Ok(());
     }
@@ -130,15 +141,17 @@ pub(super) fn parsed(realm: &dyn Realm, node: &NodeRef) -> Result<(), Exception>
 /// The insertion steps: nothing here runs script.
 pub(crate) fn inserted(realm: &dyn Realm, node: &NodeRef) -> Result<(), Exception> {
     let Some(window) = window_of(node) else { return Ok(()) };
+    content_security_policy::hide_nonce(realm, node)?;
     match node.html_name().map(|name| &**name) {
         Some("base") => window.base_changed(),
-        Some("meta") => window.meta_inserted(node),
+        Some("meta") => window.meta_inserted(realm, node)?,
         Some("link") => update_link(realm, node),
-        Some("video" | "audio") => update_media(realm, node),
+        Some("video" | "audio") if !element_fetch::has_started(node) => update_media(realm, node),
         Some("source") => {
             if let Some(parent) =
                 node.parent().filter(|parent| parent.is_html("video") || parent.is_html("audio"))
                 && !parent.has_attr("src")
+                && !element_fetch::has_started(&parent)
             {
                 update_media(realm, &parent);
             }
@@ -188,12 +201,13 @@ pub(crate) fn children_changed(realm: &dyn Realm, parent: &NodeRef) -> Result<()
 }
 
 pub(crate) fn cloned(from: &NodeRef, to: &NodeRef) {
+    to.set_nonce_slot(from.nonce_slot());
     script_element::cloned(from, to);
     if let (Some(ElementState::Control(from)), Some(ElementState::Control(to))) =
         (from.element().map(|element| &element.state), to.element().map(|element| &element.state))
     {
-        let state = lock(from).clone();
-        *lock(to) = state;
+        let state = lock(&from.values).clone();
+        *lock(&to.values) = state;
     }
 }
 
@@ -228,7 +242,10 @@ fn set_handler(
                 | "onunload"
         );
     let Some(window) = window_of(node) else { return Ok(()) };
-    if text.is_some_and(|text| !window.allows_inline(node, text)) {
+    let allowed = |text: &DomString| {
+        content_security_policy::allows_inline(&window, InlineContent::ScriptAttribute, text)
+    };
+    if text.is_some_and(|text| !allowed(text)) {
         return Ok(());
     }
     let target = if of_window { Value::Object(window) } else { Value::Object(object(Arc::clone(node))) };
@@ -255,6 +272,9 @@ pub(crate) fn attribute_changed(
 ) -> Result<(), Exception> {
     if name.starts_with("on") {
         return set_handler(realm, element, name, new);
+    }
+    if &**name == "nonce" {
+        element.set_nonce_slot(new.cloned());
     }
     let Some(kind) = element.html_name().map(|name| (**name).to_owned()) else { return Ok(()) };
     let is_connected = || element.is_connected_node();
@@ -336,6 +356,7 @@ fn update_image(realm: &dyn Realm, element: &NodeRef) {
         None => element.attr("src"),
     };
     let Some(source) = source else {
+        element_fetch::supersede(element);
         image.cleared();
         return;
     };
@@ -346,6 +367,7 @@ fn update_image(realm: &dyn Realm, element: &NodeRef) {
         .and_then(|document| document.document_data().and_then(|data| data.parse_url(document, &source)));
     image.begun(url.as_ref().map_or(&*source, ::url::Url::as_str));
     let Some(url) = url else {
+        element_fetch::supersede(element);
         image.finished(None, None);
         element_fetch::fire_later(realm, element, "error");
         return;
@@ -444,7 +466,7 @@ fn update_media(realm: &dyn Realm, element: &NodeRef) {
     request.initiator_type = Some(initiator.to_owned());
     request.header_list.append("Range", "bytes=0-");
     element_fetch::fire_later(realm, element, "loadstart");
-    browsing_context::start_media(realm, &window, element, request);
+    element_fetch::start_media(realm, &window, element, request);
 }
 
 /// <https://html.spec.whatwg.org/#start-the-track-processing-model>
@@ -500,7 +522,7 @@ fn image(element: &Node) -> Option<&ImageState> {
 
 fn control(element: &Node) -> Option<&Mutex<(Option<DomString>, Option<bool>)>> {
     match &element.element()?.state {
-        ElementState::Control(control) => Some(control),
+        ElementState::Control(control) => Some(&control.values),
         _ => None,
     }
 }
@@ -629,11 +651,12 @@ impl HTMLElementMethods for Node {
     }
 
     fn nonce(self: &Arc<Self>, _: &dyn Realm) -> Result<DomString, Exception> {
-        Ok(self.attr_dom("nonce").unwrap_or_default())
+        Ok(self.nonce_slot().unwrap_or_default())
     }
 
-    fn set_nonce(self: &Arc<Self>, realm: &dyn Realm, value: DomString) -> Result<(), Exception> {
-        self.set_attr(realm, "nonce", value)
+    fn set_nonce(self: &Arc<Self>, _: &dyn Realm, value: DomString) -> Result<(), Exception> {
+        self.set_nonce_slot(Some(value));
+        Ok(())
     }
 
     fn click(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {

@@ -3,6 +3,7 @@
 mod beacon;
 mod broadcast_channel;
 mod browsing_context;
+mod content_security_policy;
 mod document;
 mod element_fetch;
 mod elements;
@@ -26,6 +27,7 @@ mod worker;
 mod worker_global_scope;
 
 pub use browsing_context::{BrowsingContext, WindowRealms};
+pub use content_security_policy::obey_policies;
 pub use document::{fire_dom_content_loaded, fire_load};
 pub use global_scope::{ConsoleSink, GlobalOptions, TimerHost};
 pub use navigate::{LoadedDocument, load_document};
@@ -42,6 +44,7 @@ use location::{Location, WorkerLocation};
 use navigator::{Navigator, WorkerNavigator};
 
 pub(crate) use broadcast_channel::BroadcastChannel;
+pub(crate) use content_security_policy::may_evaluate;
 pub(crate) use document::{DomParser, XmlSerializer, document_of_text};
 use elements::parsed;
 pub(crate) use elements::{

@@ -211,6 +211,7 @@ pub(super) fn initial_document(
     loading::blank(&document);
     realms.create(&window).ok()?;
     context.set_active(&window);
+    realms.run(window.realm_id(), &mut |realm: &dyn Realm| has_realm(realm, &window));
     above.user_agent().service_workers().register_client(Arc::clone(window.scope().settings()));
     Some(window)
 }
@@ -456,8 +457,15 @@ fn commit(
     }
     context.destroy_windows();
     context.set_active(&window);
+    realms.run(window.realm_id(), &mut |realm: &dyn Realm| has_realm(realm, &window));
     window.scope().user_agent().service_workers().register_client(settings);
     begin(realm, &window, loaded);
+}
+
+fn has_realm(realm: &dyn Realm, window: &WindowGlobal) {
+    if let Err(exception) = window.has_realm(realm) {
+        realm.report_exception(exception);
+    }
 }
 
 fn document_type(loaded: &LoadedDocument) -> &str {
@@ -513,6 +521,9 @@ pub(super) fn parse(realm: &dyn Realm, document: &NodeRef, loaded: &LoadedDocume
 /// A `TypeError` if the realm is not a page's.
 pub fn load_document(realm: &dyn Realm, loaded: &LoadedDocument, told: Task) -> Result<(), Exception> {
     let document: Arc<Node> = crate::dom::document_of(realm)?;
+    if let Some(window) = realm.global().downcast::<WindowGlobal>() {
+        window.has_realm(realm)?;
+    }
     loading::when_loaded(realm, &document, told);
     parse(realm, &document, loaded);
     Ok(())

@@ -15,12 +15,12 @@ use html5ever::tokenizer::{Tokenizer, TokenizerOpts};
 use html5ever::tree_builder::{ElementFlags, NodeOrText, QuirksMode, TreeBuilder, TreeBuilderOpts, TreeSink};
 use html5ever::{Attribute, ExpandedName, QualName, ns};
 use longhaul_idl::DocumentReadyState;
-use longhaul_idl::runtime::{Exception, Realm, TaskSource};
+use longhaul_idl::runtime::{Exception, Realm, TaskSource, Value};
 
 use super::{document, loading, script_element};
 use crate::dom::element::create_element;
 use crate::dom::mutation;
-use crate::dom::node::{Node, NodeData, NodeRef, lock};
+use crate::dom::node::{Node, NodeData, NodeRef, lock, object};
 
 /// How deep a parser nests elements; what would be deeper becomes a sibling, as elsewhere.
 const DEPTH: u32 = 512;
@@ -56,7 +56,13 @@ struct Parser {
 
 impl Parser {
     fn new(document: &NodeRef) -> Rc<Self> {
-        let options = TreeBuilderOpts { scripting_enabled: true, ..TreeBuilderOpts::default() };
+        let is_srcdoc =
+            document.document_data().is_some_and(|data| data.url().as_str().starts_with("about:srcdoc"));
+        let options = TreeBuilderOpts {
+            scripting_enabled: true,
+            iframe_srcdoc: is_srcdoc,
+            ..TreeBuilderOpts::default()
+        };
         let builder = TreeBuilder::new(Sink::new(document, false), options);
         Rc::new(Self {
             tokenizer: Tokenizer::new(builder, TokenizerOpts::default()),
@@ -173,6 +179,8 @@ pub(super) fn open(realm: &dyn Realm, document: &NodeRef) -> Result<(), Exceptio
     }
     abort(document);
     mutation::replace_all(realm, None, document)?;
+    // 9. Nobody listens any more.
+    realm.core("eraseListeners", vec![Value::Object(object(Arc::clone(document)))])?;
     data.set_quirks(false);
     data.set_ready_state(DocumentReadyState::Loading);
     loading::reopened(document);

@@ -2,11 +2,14 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
-use longhaul::fetch::{Destination, ParserMetadata, Priority, is_javascript_mime_type_essence};
+use longhaul::fetch::{
+    Destination, InlineContent, ParserMetadata, Priority, is_javascript_mime_type_essence,
+};
 use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm, TaskSource};
 use longhaul_idl::{HTMLScriptElementMethods, HTMLScriptElementStatics};
 
-use super::{ElementState, element_fetch, loading, parser};
+use super::element_fetch::ScriptText;
+use super::{ElementState, content_security_policy, element_fetch, loading, parser};
 use crate::dom::TokenList;
 use crate::dom::node::{Node, NodeRef, lock};
 
@@ -26,8 +29,8 @@ struct State {
     prepared_in: Weak<Node>,
     module: bool,
     from_external: bool,
-    /// The text and its URL, or the failure to get it, once it is there.
-    result: Option<Result<(String, String), ()>>,
+    /// The text, or the failure to get it, once it is there.
+    result: Option<Result<ScriptText, ()>>,
 }
 
 /// Classic, module, or something for others.
@@ -171,7 +174,9 @@ fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
         return Outcome::Nothing;
     }
     // 20. Inline scripts that a policy refuses.
-    if !has("src") && !window.allows_inline(element, &source_text) {
+    let nonce = element.nonce_slot();
+    let inline = InlineContent::Script { nonce: nonce.as_deref() };
+    if !has("src") && !content_security_policy::allows_inline(&window, inline, &source_text) {
         return Outcome::Nothing;
     }
     // 21. The old `for` and `event` pair, other than for the window's load.
@@ -234,7 +239,7 @@ fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
             Kind::Module => base,
             Kind::Classic => document.document_data().map(|data| data.url().to_string()).unwrap_or_default(),
         };
-        lock(held).result = Some(Ok((text, file)));
+        lock(held).result = Some(Ok(ScriptText { text, url: file, muted: false }));
         if kind == Kind::Classic {
             execute(realm, element);
             return Outcome::Ran;
@@ -277,8 +282,10 @@ fn fetch(
         element.document().and_then(|document| document.document_data().map(|data| data.encoding()));
     let fallback =
         charset.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes())).or(of_document);
+    let timed = element_fetch::timed(realm, &request);
     realm.agent().spawn(Box::pin(async move {
-        let loaded = element_fetch::load_text(&user_agent, request, kind == Kind::Module, fallback).await;
+        let is_module = kind == Kind::Module;
+        let loaded = element_fetch::load_text(&user_agent, request, timed, is_module, fallback).await;
         let come = move |realm: &dyn Realm| {
             let told = loaded.map_err(|reason| failed(&node, &format!("{url}: {reason}")));
             come(realm, &node, told);
@@ -317,7 +324,7 @@ pub(super) fn is_ready(element: &NodeRef) -> bool {
 }
 
 /// <https://html.spec.whatwg.org/#mark-as-ready>
-fn come(realm: &dyn Realm, element: &NodeRef, result: Result<(String, String), ()>) {
+fn come(realm: &dyn Realm, element: &NodeRef, result: Result<ScriptText, ()>) {
     let Some(held) = state(element) else { return };
     let document = {
         let mut state = lock(held);
@@ -396,27 +403,34 @@ pub(super) fn execute(realm: &dyn Realm, element: &NodeRef) {
         return;
     }
     // 4. It did not come.
-    let Some(Ok((text, file))) = result else {
+    let Some(Ok(script)) = result else {
         element_fetch::fire(realm, element, "error");
         return;
     };
     let Some(data) = document.document_data() else { return };
-    begins(realm, &document, &file);
-    let ran = if module {
-        let before = lock(&data.current_script).take();
-        let ran = realm.run_module(text.as_bytes(), &file);
-        *lock(&data.current_script) = before;
-        // NOTE: a module that cannot be linked is told as an error of the window's; one that is not there at the element.
-        ran
-    } else {
-        let before = lock(&data.current_script).replace(Arc::clone(element));
-        // FIXME: muted errors: what a classic script of another origin throws is told in full.
-        let ran = realm.run_script(text.as_bytes(), &file).map(drop);
-        *lock(&data.current_script) = before;
-        ran
+    begins(realm, &document, &script.url);
+    let text = script.text.as_bytes();
+    let run = || {
+        let ran = if module {
+            let before = lock(&data.current_script).take();
+            let ran = realm.run_module(text, &script.url);
+            *lock(&data.current_script) = before;
+            // NOTE: a module that cannot be linked is told as an error of the window's; one that is not there at the element.
+            ran
+        } else {
+            let before = lock(&data.current_script).replace(Arc::clone(element));
+            let ran = realm.run_script(text, &script.url).map(drop);
+            *lock(&data.current_script) = before;
+            ran
+        };
+        if let Err(exception) = ran {
+            realm.report_exception(exception);
+        }
     };
-    if let Err(exception) = ran {
-        realm.report_exception(exception);
+    if script.muted {
+        realm.with_muted_errors(&script.url, &mut { run });
+    } else {
+        run();
     }
     // 8. Loaded.
     if external {

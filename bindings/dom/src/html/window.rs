@@ -1,8 +1,8 @@
 //! <https://html.spec.whatwg.org/#the-window-object>
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use longhaul::fetch::{CspDisposition, EnvironmentSettings, ReferrerPolicy};
+use longhaul::fetch::{EnvironmentSettings, PolicyDecision, ReferrerPolicy};
 use longhaul_idl::runtime::{
     AgentHandle, ByteString, DomString, Exception, GlobalProxy as _, Held, InterfaceDescriptor, MemberId,
     ObjectRef, PlatformObject, PromiseOf, Realm, RealmId, Value,
@@ -13,9 +13,9 @@ use url::Url;
 use super::browsing_context::{BrowsingContext, WindowRealms};
 use super::navigate::{Navigation, navigate};
 use super::window_or_worker_global_scope::{self as mixin, window_or_worker_global_scope_members};
-use super::{GlobalOptions, GlobalScope, History, Location, Navigator};
+use super::{GlobalOptions, GlobalScope, History, Location, Navigator, content_security_policy};
 use crate::dom::document::{Kind, new_document};
-use crate::dom::node::{Node, NodeRef, objects};
+use crate::dom::node::{Node, NodeRef, lock, objects};
 
 /// The global object of a page.
 pub struct WindowGlobal {
@@ -27,6 +27,8 @@ pub struct WindowGlobal {
     history: Arc<History>,
     context: Arc<BrowsingContext>,
     agent: OnceLock<Arc<dyn AgentHandle>>,
+    /// Keeps the document's wrapper, and with it those of its nodes.
+    held_document: Mutex<Option<Held>>,
 }
 
 impl PlatformObject for WindowGlobal {
@@ -104,6 +106,7 @@ impl WindowGlobal {
                 history: Arc::new(History::new(me.clone(), realm)),
                 context: Arc::clone(context),
                 agent: OnceLock::new(),
+                held_document: Mutex::default(),
             }
         })
     }
@@ -179,19 +182,27 @@ impl WindowGlobal {
         !self.context.sandbox().no_scripts
     }
 
-    /// <https://w3c.github.io/webappsec-csp/#should-block-inline>
-    pub(super) fn allows_inline(&self, _: &NodeRef, _: &str) -> bool {
-        // FIXME: policies on inline scripts.
-        true
+    /// Its realm has just been made. What scripts hang on its document stays there, and its policies are obeyed.
+    pub(super) fn has_realm(&self, realm: &dyn Realm) -> Result<(), Exception> {
+        *lock(&self.held_document) = Some(realm.hold(Value::Object(self.document_node()))?);
+        super::obey_policies(realm)
     }
 
     /// Its base URL may be another now.
     pub(super) fn base_changed(&self) {
         crate::dom::node::changed();
-        let base = self.document.document_data().map(|data| data.base_url(&self.document));
-        if let Some(base) = base {
-            self.scope.change_settings(|settings| settings.api_base_url = base);
+        let Some(data) = self.document.document_data() else { return };
+        let mut base = data.base_url(&self.document);
+        // <https://html.spec.whatwg.org/#set-the-frozen-base-url>: only one that the policies allow.
+        let fallback = data.fallback_base_url();
+        let policy = self.scope.user_agent().services().policy();
+        if base != fallback
+            && policy.should_block_base(self.scope.settings(), &base) != PolicyDecision::Allowed
+        {
+            data.refuse_base_url(base);
+            base = fallback;
         }
+        self.scope.change_settings(|settings| settings.api_base_url = base);
     }
 
     pub(super) fn url_changed(&self, url: &Url) {
@@ -201,23 +212,15 @@ impl WindowGlobal {
     }
 
     /// <https://html.spec.whatwg.org/#the-meta-element>: policies.
-    pub(super) fn meta_inserted(&self, meta: &NodeRef) {
-        let Some(content) = meta.attr("content") else { return };
+    pub(super) fn meta_inserted(&self, realm: &dyn Realm, meta: &NodeRef) -> Result<(), Exception> {
+        let Some(content) = meta.attr("content") else { return Ok(()) };
         let in_head = meta.parent().is_some_and(|parent| parent.is_html("head"));
         let equivalent = meta.attr("http-equiv").unwrap_or_default();
         if equivalent.eq_ignore_ascii_case("content-security-policy") && in_head {
-            let policies: Vec<String> = content
-                .split(',')
-                .map(str::trim)
-                .filter(|policy| !policy.is_empty())
-                .map(str::to_owned)
-                .collect();
-            self.scope.change_settings(|settings| {
-                settings
-                    .policy_container
-                    .csp
-                    .extend(policies.into_iter().map(|p| (p, CspDisposition::Enforce)));
-            });
+            let policies = content_security_policy::of_meta(&content);
+            self.scope.change_settings(|settings| settings.policy_container.csp.extend(policies));
+            let container = self.scope.settings().policy_container.clone();
+            content_security_policy::restrict_evaluation(realm, &container)?;
         }
         if meta.attr("name").is_some_and(|name| name.eq_ignore_ascii_case("referrer")) {
             let policy = match content.trim().to_ascii_lowercase().as_str() {
@@ -232,6 +235,7 @@ impl WindowGlobal {
                 self.scope.change_settings(|settings| settings.policy_container.referrer_policy = policy);
             }
         }
+        Ok(())
     }
 
     pub(super) fn history_entry(&self, url: Url, state: Option<Held>, replace: bool) {
@@ -244,6 +248,8 @@ impl WindowGlobal {
         let settings = self.scope.settings();
         let user_agent = self.scope.user_agent();
         user_agent.service_workers().unregister_client(&settings.id);
+        content_security_policy::forget(user_agent.services(), &settings.id);
+        drop(lock(&self.held_document).take());
         user_agent.object_urls().environment_ended(settings);
         let _entered = user_agent.runtime().enter();
         settings.fetch_group.terminate(user_agent.services());

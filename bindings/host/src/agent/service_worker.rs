@@ -133,6 +133,12 @@ async fn start(
             if let Err(error) = created {
                 return Err(StartError::Host(error.to_string()));
             }
+            let obey = |realm: &dyn Realm| {
+                if let Err(exception) = longhaul_dom::obey_policies(realm) {
+                    realm.report_exception(exception);
+                }
+            };
+            engine.run_task(realm, Box::new(obey));
             // 9.–11. The script, once; what it throws fails an installation.
             let ran = match worker_type {
                 WorkerType::Classic => engine.evaluate_script(realm, &source, script_url.as_str()).map(drop),

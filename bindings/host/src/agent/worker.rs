@@ -15,7 +15,7 @@ use longhaul_dom::{
     ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, PortEnd, SharedWorkerGlobal, WorkerControl,
     WorkerError, WorkerEvents, WorkerHost, WorkerOptions, WorkerRequest, WorkerThread,
 };
-use longhaul_idl::runtime::{Exposure, ObjectRef, RealmId, TaskSource};
+use longhaul_idl::runtime::{Exposure, ObjectRef, Realm, RealmId, TaskSource};
 use longhaul_quickjs::{ModuleLoader, RealmOptions, ScriptError, ScriptErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -437,6 +437,7 @@ async fn run(
         let end = ended.await;
         user_agent.service_workers().unregister_client(&client.id);
         user_agent.object_urls().environment_ended(&client);
+        user_agent.services().forget_reports(&client.id);
         client.fetch_group.terminate(user_agent.services());
         if end != AgentEnd::Terminated {
             tell(format!("{place}: {end}"));
@@ -463,6 +464,12 @@ async fn run(
             modules: Some(Box::new(modules)),
         });
         created.map_err(|error| format!("{url}: {error}"))?;
+        let obey = |realm: &dyn Realm| {
+            if let Err(exception) = longhaul_dom::obey_policies(realm) {
+                realm.report_exception(exception);
+            }
+        };
+        engine.run_task(realm, Box::new(obey));
         // 13. The script; what it throws has been reported.
         let _ = match is_module {
             false => engine.evaluate_script(realm, text.as_bytes(), url.as_str()).map(drop),

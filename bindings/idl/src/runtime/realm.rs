@@ -134,6 +134,11 @@ pub trait Realm {
     /// What the script throws, or its `SyntaxError`.
     fn run_script(&self, source: &[u8], file: &str) -> Result<Value, Exception>;
 
+    /// Runs something of a script of this file whose errors are muted: what it throws, now or later, is told without saying what.
+    ///
+    /// <https://html.spec.whatwg.org/#muted-errors>
+    fn with_muted_errors(&self, file: &str, run: &mut dyn FnMut());
+
     /// Runs a module script now, without a microtask checkpoint. What it throws later is reported.
     ///
     /// # Errors

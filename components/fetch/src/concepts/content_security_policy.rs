@@ -7,14 +7,15 @@ use content_security_policy::{
     ParserMetadata as CspParserMetadata, Policy, PolicyDisposition, PolicySource, Request as CspRequest,
     Response as CspResponse, Violation,
 };
-use url::Url;
+use url::{Origin, Url};
 
+use super::content_security_policy_documents as documents;
 use super::mixed_content::make_secure;
-use super::report::{CspViolation, NoReports, Report, ReportSink};
+use super::report::{CspResource, CspViolation, NoReports, Report, ReportSink};
 use super::request::{Destination, Initiator, ParserMetadata, Request, RequestPolicyContainer};
 use super::response::Response;
-use crate::environment::{CspDisposition, PolicyContainer};
-use crate::services::{PolicyCheck, PolicyDecision};
+use crate::environment::{CspDisposition, EnvironmentSettings, PolicyContainer};
+use crate::services::{InlineContent, PolicyCheck, PolicyDecision};
 
 /// The default [`PolicyCheck`]: the content security policies of each request's policy container. Policies that only report never
 /// block.
@@ -28,13 +29,19 @@ impl ContentSecurityPolicies {
         ContentSecurityPolicies { reports }
     }
 
+    pub(super) fn sink(&self) -> &dyn ReportSink {
+        &*self.reports
+    }
+
     fn report(&self, request: &Request, response_status: u16, violations: Vec<Violation>) {
         for violation in violations {
             self.reports.report(Report::ContentSecurityPolicy(CspViolation {
                 environment_id: request.client.as_ref().map(|client| client.id.clone()),
                 document_url: request.client.as_ref().map(|client| client.creation_url.clone()),
                 // NOTE: the URL before redirects, lest a report tells where another site leads.
+                resource: CspResource::Url,
                 blocked_url: request.url().clone(),
+                sample: String::new(),
                 effective_directive: violation.directive.name,
                 disposition: match violation.policy.disposition {
                     PolicyDisposition::Enforce => CspDisposition::Enforce,
@@ -81,6 +88,39 @@ impl PolicyCheck for ContentSecurityPolicies {
         let decision = decision(result, &violations);
         self.report(request, response.status, violations);
         decision
+    }
+
+    fn should_block_inline(
+        &self,
+        environment: &EnvironmentSettings,
+        content: InlineContent<'_>,
+        source: &str,
+    ) -> PolicyDecision {
+        documents::should_block_inline(self.sink(), environment, content, source)
+    }
+
+    fn should_block_evaluation(&self, environment: &EnvironmentSettings, source: &str) -> PolicyDecision {
+        documents::should_block_evaluation(self.sink(), environment, source)
+    }
+
+    fn should_block_base(&self, environment: &EnvironmentSettings, base: &Url) -> PolicyDecision {
+        documents::should_block_base(self.sink(), environment, base)
+    }
+
+    fn should_block_form_submission(&self, request: &Request) -> PolicyDecision {
+        let Some((list, request_for_csp)) = csp_list(request) else { return PolicyDecision::Allowed };
+        let (decision, violations) = documents::form_submission(&list, request_for_csp);
+        self.report(request, 0, violations);
+        decision
+    }
+
+    fn should_block_framing(
+        &self,
+        policies: &PolicyContainer,
+        url: &Url,
+        ancestors: &[Origin],
+    ) -> PolicyDecision {
+        documents::should_block_framing(policies, url, ancestors)
     }
 
     /// <https://w3c.github.io/webappsec-upgrade-insecure-requests/#upgrade-request>
@@ -134,7 +174,7 @@ fn policy_container(request: &Request) -> Option<&PolicyContainer> {
     }
 }
 
-fn decision(result: CheckResult, violations: &[Violation]) -> PolicyDecision {
+pub(super) fn decision(result: CheckResult, violations: &[Violation]) -> PolicyDecision {
     match result {
         CheckResult::Allowed => PolicyDecision::Allowed,
         CheckResult::Blocked => {
@@ -148,9 +188,8 @@ fn decision(result: CheckResult, violations: &[Violation]) -> PolicyDecision {
     }
 }
 
-/// The policies, and the request as they see it; nothing if there is no policy.
-fn csp_list(request: &Request) -> Option<(CspList, CspRequest)> {
-    let container = policy_container(request).filter(|container| !container.csp.is_empty())?;
+/// A container's policies.
+pub(super) fn list_of(container: &PolicyContainer) -> CspList {
     let policies = container.csp.iter().map(|(policy, disposition)| {
         let disposition = match disposition {
             CspDisposition::Enforce => PolicyDisposition::Enforce,
@@ -158,7 +197,13 @@ fn csp_list(request: &Request) -> Option<(CspList, CspRequest)> {
         };
         Policy::parse(policy, PolicySource::Header, disposition)
     });
-    let list = CspList(policies.filter(|policy| !policy.directive_set.is_empty()).collect());
+    CspList(policies.filter(|policy| !policy.directive_set.is_empty()).collect())
+}
+
+/// The policies, and the request as they see it; nothing if there is no policy.
+fn csp_list(request: &Request) -> Option<(CspList, CspRequest)> {
+    let container = policy_container(request).filter(|container| !container.csp.is_empty())?;
+    let list = list_of(container);
     let request = CspRequest {
         url: as_the_socket_knows_it(request, request.url()),
         current_url: as_the_socket_knows_it(request, request.current_url()),

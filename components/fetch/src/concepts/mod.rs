@@ -8,6 +8,7 @@ pub(crate) mod clear_site_data;
 pub(crate) mod connection;
 pub(crate) mod content_coding;
 pub(crate) mod content_security_policy;
+pub(crate) mod content_security_policy_documents;
 pub(crate) mod cookies;
 pub(crate) mod corp;
 pub(crate) mod cors_check;

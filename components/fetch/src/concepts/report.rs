@@ -1,5 +1,8 @@
 //! Reports: what is told about violations of policies.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use url::Url;
 
 use super::request::Destination;
@@ -31,8 +34,12 @@ pub struct CspViolation {
     pub environment_id: Option<String>,
     /// The environment's URL.
     pub document_url: Option<Url>,
-    /// What was to be fetched, before redirects.
+    /// What kind of thing was to be blocked.
+    pub resource: CspResource,
+    /// What was to be fetched, before redirects; for what is not fetched, the document's URL.
     pub blocked_url: Url,
+    /// The beginning of a script's text, where the policy asks for it.
+    pub sample: String,
     /// The directive that would have been the one for it.
     pub effective_directive: String,
     /// The whole policy.
@@ -41,6 +48,42 @@ pub struct CspViolation {
     pub disposition: CspDisposition,
     /// The response's status, or 0 before there is one.
     pub status: u16,
+}
+
+/// <https://w3c.github.io/webappsec-csp/#violation-resource>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CspResource {
+    /// What a URL leads to.
+    Url,
+    /// A script or style in the document's own text.
+    Inline,
+    /// Text that was to become code.
+    Eval,
+}
+
+impl CspViolation {
+    /// <https://w3c.github.io/webappsec-csp/#obtain-violation-blocked-uri>
+    pub fn blocked_uri(&self) -> String {
+        match self.resource {
+            CspResource::Url => stripped(&self.blocked_url),
+            CspResource::Inline => "inline".to_owned(),
+            CspResource::Eval => "eval".to_owned(),
+        }
+    }
+}
+
+/// <https://w3c.github.io/webappsec-csp/#strip-url-for-use-in-reports>
+fn stripped(url: &Url) -> String {
+    if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
+        return url.scheme().to_owned();
+    }
+    let mut url = url.clone();
+    url.set_fragment(None);
+    // These schemes allow for both.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
 }
 
 /// <https://fetch.spec.whatwg.org/#queue-a-cross-origin-embedder-policy-corp-violation-report>
@@ -75,6 +118,50 @@ pub struct IntegrityPolicyViolation {
     pub destination: Destination,
     /// Whether it was blocked.
     pub disposition: CspDisposition,
+}
+
+/// Who wants to hear of the violations of one environment's policies.
+pub type ReportObserver = Arc<dyn Fn(&Report) + Send + Sync>;
+
+/// Tells a sink of everything, and observers of what is of their environment.
+pub(crate) struct ReportObservers {
+    sink: Arc<dyn ReportSink>,
+    observers: Mutex<HashMap<String, ReportObserver>>,
+}
+
+impl ReportObservers {
+    pub(crate) fn new(sink: Arc<dyn ReportSink>) -> Arc<ReportObservers> {
+        Arc::new(ReportObservers { sink, observers: Mutex::default() })
+    }
+
+    pub(crate) fn observe(&self, environment_id: &str, observer: ReportObserver) {
+        let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
+        observers.insert(environment_id.to_owned(), observer);
+    }
+
+    pub(crate) fn forget(&self, environment_id: &str) {
+        let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = observers.remove(environment_id);
+        drop(observers);
+        // What it holds is let go of outside the lock.
+        drop(gone);
+    }
+}
+
+impl ReportSink for ReportObservers {
+    fn report(&self, report: Report) {
+        let environment_id = match &report {
+            Report::ContentSecurityPolicy(violation) => violation.environment_id.as_deref(),
+            Report::EmbedderPolicy(violation) => Some(violation.environment_id.as_str()),
+            Report::IntegrityPolicy(violation) => violation.environment_id.as_deref(),
+        };
+        let observer = environment_id
+            .and_then(|id| self.observers.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned());
+        if let Some(observer) = observer {
+            observer(&report);
+        }
+        self.sink.report(report);
+    }
 }
 
 /// Drops reports.

@@ -1,0 +1,180 @@
+//! <https://w3c.github.io/webappsec-csp/>, where documents and workers ask it and are told of violations.
+
+use std::sync::Arc;
+
+use longhaul::fetch::{
+    CspDisposition, CspViolation, InlineContent, PolicyContainer, PolicyDecision, Report, Services,
+};
+use longhaul_idl::runtime::{Dictionary, Exception, Realm, TaskSource, Value};
+
+use super::WindowGlobal;
+use crate::dom::node::{NodeRef, object};
+
+/// The directives that a document's own text cannot give.
+const ONLY_IN_HEADERS: [&str; 3] = ["report-uri", "frame-ancestors", "sandbox"];
+
+/// Has the realm's global told of violations of its policies from now on, and lets no text become code that they do not allow.
+///
+/// # Errors
+/// What the core throws.
+pub fn obey_policies(realm: &dyn Realm) -> Result<(), Exception> {
+    let scope = crate::global_scope(realm)?;
+    let (agent, id) = (Arc::downgrade(realm.agent()), realm.id());
+    let observer = move |report: &Report| {
+        let (Report::ContentSecurityPolicy(violation), Some(agent)) = (report, agent.upgrade()) else {
+            return;
+        };
+        let violation = violation.clone();
+        let fire = move |realm: &dyn Realm| {
+            if let Err(exception) = fire(realm, &violation) {
+                realm.report_exception(exception);
+            }
+        };
+        agent.queue_task(TaskSource::Dom, id, Box::new(fire));
+    };
+    let settings = scope.settings();
+    scope.user_agent().services().observe_reports(&settings.id, Arc::new(observer));
+    restrict_evaluation(realm, &settings.policy_container)
+}
+
+/// The environment is gone.
+pub(super) fn forget(services: &Services, environment_id: &str) {
+    services.forget_reports(environment_id);
+}
+
+/// <https://w3c.github.io/webappsec-csp/#report-violation>, step 3: the event.
+fn fire(realm: &dyn Realm, violation: &CspViolation) -> Result<(), Exception> {
+    let global = realm.global();
+    // FIXME: the event of an inline script or handler is fired at its element, not at the document.
+    let (target, referrer, url) = match global.downcast::<WindowGlobal>() {
+        Some(window) => {
+            let document = window.document_node();
+            let referrer = longhaul_idl::DocumentMethods::referrer(&document, realm)?;
+            (object(document), referrer, Some(window.url()))
+        }
+        None => (global, String::new(), violation.document_url.clone()),
+    };
+    let url = url.map(|url| super::navigate::without_fragment(&url).to_string()).unwrap_or_default();
+    let disposition = match violation.disposition {
+        CspDisposition::Enforce => "enforce",
+        CspDisposition::Report => "report",
+    };
+    let init = Dictionary::new()
+        .with("bubbles", true)
+        .with("composed", true)
+        .with("documentURI", url)
+        .with("referrer", referrer)
+        .with("blockedURI", violation.blocked_uri())
+        .with("effectiveDirective", violation.effective_directive.as_str())
+        .with("violatedDirective", violation.effective_directive.as_str())
+        .with("originalPolicy", violation.original_policy.as_str())
+        .with("sourceFile", "")
+        .with("sample", violation.sample.as_str())
+        .with("disposition", disposition)
+        .with("statusCode", f64::from(violation.status))
+        .with("lineNumber", 0.0)
+        .with("columnNumber", 0.0);
+    let args = vec![
+        Value::Object(target),
+        Value::String("securitypolicyviolation".into()),
+        Value::String("SecurityPolicyViolationEvent".into()),
+        Value::Dictionary(init),
+    ];
+    realm.core("fireEvent", args).map(drop)
+}
+
+fn words(policy: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
+    policy.split(';').filter_map(|directive| {
+        let mut words = directive.split_ascii_whitespace();
+        Some((words.next()?, words))
+    })
+}
+
+/// Puts functions that ask in the place of those that evaluate, where a policy may have something to say about it.
+pub(super) fn restrict_evaluation(realm: &dyn Realm, policies: &PolicyContainer) -> Result<(), Exception> {
+    let restricts = |policy: &str| {
+        words(policy).any(|(name, _)| {
+            name.eq_ignore_ascii_case("script-src") || name.eq_ignore_ascii_case("default-src")
+        })
+    };
+    if policies.csp.iter().any(|(policy, _)| restricts(policy)) {
+        realm.core("restrictEvaluation", Vec::new())?;
+    }
+    Ok(())
+}
+
+/// <https://w3c.github.io/webappsec-csp/#can-compile-strings>
+pub(crate) fn may_evaluate(realm: &dyn Realm, source: &str) -> Result<bool, Exception> {
+    let scope = crate::global_scope(realm)?;
+    let decision = scope.user_agent().services().policy().should_block_evaluation(scope.settings(), source);
+    Ok(decision == PolicyDecision::Allowed)
+}
+
+/// Whether text in a window's document may run.
+pub(super) fn allows_inline(window: &WindowGlobal, content: InlineContent<'_>, source: &str) -> bool {
+    let scope = window.scope();
+    let decision =
+        scope.user_agent().services().policy().should_block_inline(scope.settings(), content, source);
+    decision == PolicyDecision::Allowed
+}
+
+/// The policies in a `meta` element, without what only a header may say.
+pub(super) fn of_meta(content: &str) -> Vec<(String, CspDisposition)> {
+    let kept = |policy: &str| {
+        let directives: Vec<String> = words(policy)
+            .filter(|(name, _)| !ONLY_IN_HEADERS.iter().any(|only| name.eq_ignore_ascii_case(only)))
+            .map(|(name, values)| std::iter::once(name).chain(values).collect::<Vec<_>>().join(" "))
+            .collect();
+        directives.join("; ")
+    };
+    let policies = content.split(',').map(kept).filter(|policy| !policy.is_empty());
+    policies.map(|policy| (policy, CspDisposition::Enforce)).collect()
+}
+
+/// The tokens of the `sandbox` directives that are enforced, each policy's by itself.
+#[cfg(test)]
+pub(super) fn sandboxes(policies: &PolicyContainer) -> Vec<String> {
+    let enforced = policies.csp.iter().filter(|(_, disposition)| *disposition == CspDisposition::Enforce);
+    enforced
+        .filter_map(|(policy, _)| {
+            let (_, values) = words(policy).find(|(name, _)| name.eq_ignore_ascii_case("sandbox"))?;
+            Some(values.collect::<Vec<_>>().join(" "))
+        })
+        .collect()
+}
+
+/// <https://html.spec.whatwg.org/#attr-nonce>: a nonce that came with a policy is hidden from selectors.
+pub(super) fn hide_nonce(realm: &dyn Realm, element: &NodeRef) -> Result<(), Exception> {
+    let Some(window) = super::elements::window_of(element) else { return Ok(()) };
+    let nonce = element.attr_dom("nonce").filter(|nonce| !nonce.is_empty());
+    let (Some(nonce), false) = (nonce, window.environment().policy_container.csp.is_empty()) else {
+        return Ok(());
+    };
+    element.set_attr(realm, "nonce", longhaul_idl::runtime::DomString::default())?;
+    element.set_nonce_slot(Some(nonce));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meta_element_says_less_than_a_header() {
+        let policies =
+            of_meta("script-src 'self' a; Frame-Ancestors 'none' ; sandbox, report-uri /x, img-src *");
+        let enforced = |text: &str| (text.to_owned(), CspDisposition::Enforce);
+        assert_eq!(policies, [enforced("script-src 'self' a"), enforced("img-src *")]);
+    }
+
+    #[test]
+    fn sandboxes_are_read_from_what_is_enforced() {
+        let csp = [
+            ("sandbox allow-scripts allow-forms; img-src *", CspDisposition::Enforce),
+            ("sandbox", CspDisposition::Report),
+        ];
+        let csp = csp.map(|(text, disposition)| (text.to_owned(), disposition)).to_vec();
+        let policies = PolicyContainer { csp, ..PolicyContainer::default() };
+        assert_eq!(sandboxes(&policies), ["allow-scripts allow-forms"]);
+    }
+}
