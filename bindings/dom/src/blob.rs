@@ -30,7 +30,7 @@ pub(crate) struct Blob {
 
 /// <https://w3c.github.io/FileAPI/#dfn-file>
 pub(crate) struct File {
-    data: BlobData,
+    pub(crate) data: BlobData,
     name: String,
     last_modified: i64,
 }

@@ -8,7 +8,7 @@ use longhaul_idl::runtime::{Exception, ObjectRef, Realm, Value};
 use longhaul_idl::{FormDataEntryValue, FormDataMethods, FormDataStatics};
 use url::form_urlencoded;
 
-use crate::blob::{BlobData, File, blob_data, utf8_decode};
+use crate::blob::{BlobData, File, blob_data};
 
 /// <https://xhr.spec.whatwg.org/#formdata>
 #[derive(Default)]
@@ -21,12 +21,12 @@ longhaul_idl::platform_object!(FormData => longhaul_idl::form_data);
 /// <https://xhr.spec.whatwg.org/#concept-formdata-entry-list>
 #[derive(Clone)]
 pub(crate) struct Entry {
-    name: String,
-    value: EntryValue,
+    pub(crate) name: String,
+    pub(crate) value: EntryValue,
 }
 
 #[derive(Clone)]
-enum EntryValue {
+pub(crate) enum EntryValue {
     Text(String),
     File(Arc<File>),
 }
@@ -244,7 +244,7 @@ pub(crate) fn parse_body(
 }
 
 /// <https://www.rfc-editor.org/rfc/rfc7578>; `None` if the bytes are not that.
-fn parse_multipart(bytes: &[u8], boundary: &[u8], now: i64) -> Option<Vec<Entry>> {
+pub(crate) fn parse_multipart(bytes: &[u8], boundary: &[u8], now: i64) -> Option<Vec<Entry>> {
     let delimiter = [b"--", boundary].concat();
     let between = [b"\r\n", &*delimiter].concat();
     let mut entries = Vec::new();
@@ -271,7 +271,7 @@ fn parse_multipart(bytes: &[u8], boundary: &[u8], now: i64) -> Option<Vec<Entry>
                 let data = BlobData { bytes: Bytes::copy_from_slice(content), r#type };
                 EntryValue::File(File::new(data, filename, now))
             }
-            None => EntryValue::Text(encoding_rs::UTF_8.decode_without_bom_handling(content).0.into_owned()),
+            None => EntryValue::Text(utf8_decode_without_bom(content)),
         };
         entries.push(Entry { name: part.name, value });
     }
@@ -353,8 +353,14 @@ fn parse_disposition(value: &[u8]) -> Option<(String, Option<String>)> {
     Some((name?, filename))
 }
 
+/// NOTE: a byte order mark is a part of the name.
 fn unescaped(text: &[u8]) -> String {
-    utf8_decode(text).replace("%0A", "\n").replace("%0D", "\r").replace("%22", "\"")
+    utf8_decode_without_bom(text).replace("%0A", "\n").replace("%0D", "\r").replace("%22", "\"")
+}
+
+/// <https://encoding.spec.whatwg.org/#utf-8-decode-without-bom>
+fn utf8_decode_without_bom(bytes: &[u8]) -> String {
+    encoding_rs::UTF_8.decode_without_bom_handling(bytes).0.into_owned()
 }
 
 #[cfg(test)]
@@ -380,13 +386,16 @@ mod tests {
     fn what_is_encoded_is_parsed_again() {
         let data = BlobData { bytes: Bytes::from_static(b"\r\n--x\r\n\0"), r#type: String::new() };
         let file = EntryValue::File(File::new(data, "a\"\r\n.txt".to_owned(), 0));
-        let entries = [text("a\n\"", "one\rtwo"), Entry { name: "é".to_owned(), value: file }, text("", "")];
+        let marked = text("\u{FEFF}m", "\u{FEFF}");
+        let entries =
+            [text("a\n\"", "one\rtwo"), Entry { name: "é".to_owned(), value: file }, text("", ""), marked];
         let (bytes, boundary) = encode_multipart(&entries).expect("it is short");
         let parsed = parse_multipart(&bytes, boundary.as_bytes(), 0).expect("it is well formed");
         let expected = [
             ("a\r\n\"", "one\r\ntwo"),
             ("é", "a\"\r\n.txt application/octet-stream b\"\\r\\n--x\\r\\n\\0\""),
             ("", ""),
+            ("\u{FEFF}m", "\u{FEFF}"),
         ];
         assert_eq!(shown(&parsed), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }

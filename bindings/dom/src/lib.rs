@@ -26,6 +26,8 @@ mod service_worker;
 mod storage_manager;
 mod streams;
 pub mod structured_clone;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod text_decoder;
 mod text_encoder;
 mod url;

@@ -24,6 +24,8 @@ mod registration;
 mod registry;
 mod response_validation;
 pub mod scheduler;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod upload;
 
 pub use self::background_fetches::{BackgroundFetches, Summary, WeakBackgroundFetches};

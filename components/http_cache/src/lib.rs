@@ -27,6 +27,8 @@ mod range;
 mod storable;
 mod stored;
 mod table;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod vary;
 mod write;
 

@@ -55,7 +55,9 @@ pub(crate) fn observe_strict_transport_security(request: &Request, response: &Re
     if url.scheme() != "https" {
         return;
     }
-    if let (Some(host), Some(policy)) = (eligible_host(url), parse(&response.header_list)) {
+    if let (Some(host), Some(policy)) =
+        (eligible_host(url), StrictTransportSecurity::from_headers(&response.header_list))
+    {
         services.hsts().observe(host, &policy, &NetworkPartitionKey::for_request(request));
     }
 }
@@ -68,36 +70,41 @@ fn eligible_host(url: &Url) -> Option<&str> {
     }
 }
 
-/// <https://www.rfc-editor.org/rfc/rfc6797#section-6.1>
-fn parse(headers: &HeaderList) -> Option<StrictTransportSecurity> {
-    // Only the first header counts.
-    let value = headers.values("Strict-Transport-Security").next()?;
-    let value = std::str::from_utf8(value).ok()?;
-    let (mut max_age, mut include_subdomains) = (None, false);
-    for directive in value.split(';').map(str::trim).filter(|directive| !directive.is_empty()) {
-        let (name, value) = match directive.split_once('=') {
-            Some((name, value)) => (name.trim(), Some(value.trim())),
-            None => (directive, None),
-        };
-        if name.eq_ignore_ascii_case("max-age") {
-            // A directive that is there twice makes the header invalid.
-            if max_age.is_some() {
-                return None;
+impl StrictTransportSecurity {
+    /// What the first header of a response says, if it says anything.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc6797#section-6.1>
+    pub fn from_headers(headers: &HeaderList) -> Option<StrictTransportSecurity> {
+        // Only the first header counts.
+        let value = headers.values("Strict-Transport-Security").next()?;
+        let value = std::str::from_utf8(value).ok()?;
+        let (mut max_age, mut include_subdomains) = (None, false);
+        for directive in value.split(';').map(str::trim).filter(|directive| !directive.is_empty()) {
+            let (name, value) = match directive.split_once('=') {
+                Some((name, value)) => (name.trim(), Some(value.trim())),
+                None => (directive, None),
+            };
+            if name.eq_ignore_ascii_case("max-age") {
+                // A directive that is there twice makes the header invalid.
+                if max_age.is_some() {
+                    return None;
+                }
+                let value = value?;
+                let value =
+                    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+                if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return None;
+                }
+                max_age = Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
+            } else if name.eq_ignore_ascii_case("includeSubDomains") {
+                if include_subdomains {
+                    return None;
+                }
+                include_subdomains = true;
             }
-            let value = value?;
-            let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-            if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
-                return None;
-            }
-            max_age = Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
-        } else if name.eq_ignore_ascii_case("includeSubDomains") {
-            if include_subdomains {
-                return None;
-            }
-            include_subdomains = true;
         }
+        Some(StrictTransportSecurity { max_age: max_age?, include_subdomains })
     }
-    Some(StrictTransportSecurity { max_age: max_age?, include_subdomains })
 }
 
 #[cfg(test)]
@@ -106,7 +113,8 @@ mod tests {
 
     fn parsed(value: &str) -> Option<(u64, bool)> {
         let headers: HeaderList = [("Strict-Transport-Security", value)].into_iter().collect();
-        parse(&headers).map(|policy| (policy.max_age.as_secs(), policy.include_subdomains))
+        StrictTransportSecurity::from_headers(&headers)
+            .map(|policy| (policy.max_age.as_secs(), policy.include_subdomains))
     }
 
     #[test]

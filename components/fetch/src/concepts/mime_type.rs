@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_url::mime::Mime;
 use encoding_rs::Encoding;
 
 use super::header_list::HeaderList;
@@ -29,17 +28,79 @@ impl FromStr for MimeType {
 
     /// <https://mimesniff.spec.whatwg.org/#parse-a-mime-type>
     fn from_str(text: &str) -> Result<MimeType, InvalidMimeType> {
-        let parsed: Mime = text.parse().map_err(|_| InvalidMimeType)?;
-        let mut parameters: Vec<(String, String)> = Vec::with_capacity(parsed.parameters.len());
-        for (name, value) in parsed.parameters {
-            // The parser beneath compares names with their case; the first of several counts.
+        // 1.–3. The type,
+        let (r#type, rest) = text.trim_matches(HTTP_WHITESPACE).split_once('/').ok_or(InvalidMimeType)?;
+        // 4.–8. and the subtype.
+        let (subtype, mut rest) =
+            rest.split_once(';').map_or((rest, None), |(subtype, rest)| (subtype, Some(rest)));
+        let subtype = subtype.trim_end_matches(HTTP_WHITESPACE);
+        if !is_token(r#type.as_bytes()) || !is_token(subtype.as_bytes()) {
+            return Err(InvalidMimeType);
+        }
+        // 9.–10.
+        let essence = format!("{type}/{subtype}").to_ascii_lowercase();
+        // 11. The parameters: each begins behind a semicolon.
+        let mut parameters: Vec<(String, String)> = Vec::new();
+        while let Some(parameter) = rest.take() {
+            // 11.2.–11.5. The name; without a value it does not count.
+            let parameter = parameter.trim_start_matches(HTTP_WHITESPACE);
+            let end = parameter.find([';', '=']).unwrap_or(parameter.len());
+            let (name, behind) = parameter.split_at(end);
+            let Some(behind) = behind.strip_prefix('=') else {
+                rest = behind.strip_prefix(';');
+                continue;
+            };
+            // 11.7.–11.9. The value; what follows a quoted one is ignored.
+            let value = if let Some(quoted) = behind.strip_prefix('"') {
+                let (value, behind) = take_quoted(quoted);
+                rest = behind.split_once(';').map(|(_, rest)| rest);
+                value
+            } else {
+                let (value, behind) =
+                    behind.split_once(';').map_or((behind, None), |(value, rest)| (value, Some(rest)));
+                rest = behind;
+                let value = value.trim_end_matches(HTTP_WHITESPACE);
+                if value.is_empty() {
+                    continue;
+                }
+                value.to_owned()
+            };
+            // 11.10. The first of several counts.
             let name = name.to_ascii_lowercase();
-            if parameters.iter().all(|(other, _)| *other != name) {
+            if is_token(name.as_bytes())
+                && value.chars().all(is_quoted_string_token)
+                && parameters.iter().all(|(other, _)| *other != name)
+            {
                 parameters.push((name, value));
             }
         }
-        Ok(MimeType { essence: format!("{}/{}", parsed.type_, parsed.subtype), parameters })
+        Ok(MimeType { essence, parameters })
     }
+}
+
+/// <https://fetch.spec.whatwg.org/#http-whitespace>
+const HTTP_WHITESPACE: [char; 4] = ['\n', '\r', '\t', ' '];
+
+/// <https://mimesniff.spec.whatwg.org/#http-quoted-string-token-code-point>
+fn is_quoted_string_token(character: char) -> bool {
+    matches!(character, '\t' | ' '..='~' | '\u{80}'..='\u{FF}')
+}
+
+/// The value of a quoted string, given what follows its first quote, and what follows its last.
+///
+/// <https://fetch.spec.whatwg.org/#collect-an-http-quoted-string>
+fn take_quoted(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => break,
+            // NOTE: a backslash at the end stands for itself.
+            '\\' => value.push(characters.next().unwrap_or('\\')),
+            other => value.push(other),
+        }
+    }
+    (value, characters.as_str())
 }
 
 /// The type as other crates know it. Fails for the rare one that `mime`, which follows RFC 7231, does not hold.
@@ -190,6 +251,19 @@ mod tests {
     fn the_first_of_equal_parameters_counts_in_any_case() {
         let parsed: MimeType = "text/html;Charset=a;charset=b;CHARSET=c".parse().unwrap();
         assert_eq!(parsed.to_string(), "text/html;charset=a");
+    }
+
+    #[test]
+    fn what_follows_a_quoted_value_is_ignored() {
+        let text = |mime_type: &str| mime_type.parse::<MimeType>().map(|parsed| parsed.to_string());
+        assert_eq!(text("a/b;x=\"1\"\0é;y=2"), Ok("a/b;x=1;y=2".to_owned()));
+        assert_eq!(text("a/b;x=\"1;\\\"2\" z; y = 3;q"), Ok("a/b;x=\"1;\\\"2\"".to_owned()));
+    }
+
+    #[test]
+    fn a_quoted_value_is_sound_behind_its_semicolons_too() {
+        let parsed: MimeType = "a/b;x=\"1;\0\";y=\"2\\".parse().unwrap();
+        assert_eq!(parsed.parameters().collect::<Vec<_>>(), [("y", "2\\")]);
     }
 
     proptest! {

@@ -1,0 +1,53 @@
+//! What the fuzz targets do: each is a function that takes bytes and panics where something does not hold.
+//!
+//! The binaries in `../fuzz_targets` hand them what libFuzzer makes up; the tests of this crate hand them the seeds, on a stable
+//! compiler. [`TARGETS`] has them all.
+
+#![forbid(unsafe_code)]
+
+mod choices;
+mod fetching;
+mod parsers;
+mod runtime;
+
+pub use fetching::fetch_algorithm::fetch_algorithm;
+pub use parsers::cookies::cookies;
+pub use parsers::cors_headers::cors_headers;
+pub use parsers::data_url::data_url;
+pub use parsers::form_data::form_data;
+pub use parsers::header_list::header_list;
+pub use parsers::mime_sniffing::mime_sniffing;
+pub use parsers::mime_type::mime_type;
+pub use parsers::policy_headers::policy_headers;
+pub use parsers::range::range;
+pub use parsers::response_headers::response_headers;
+
+/// A fuzz target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name: that of its binary and of its folder of seeds.
+    pub name: &'static str,
+    /// What it does with one input.
+    pub run: fn(&[u8]),
+}
+
+macro_rules! targets {
+    ($($name:ident),* $(,)?) => {
+        /// All targets.
+        pub static TARGETS: &[Target] = &[$(Target { name: stringify!($name), run: $name }),*];
+    };
+}
+
+targets! {
+    cookies,
+    cors_headers,
+    data_url,
+    fetch_algorithm,
+    form_data,
+    header_list,
+    mime_sniffing,
+    mime_type,
+    policy_headers,
+    range,
+    response_headers,
+}
