@@ -228,6 +228,8 @@ pub(crate) enum Type {
     Nullable(Box<Type>),
     Sequence(Box<Type>),
     FrozenArray(Box<Type>),
+    /// Of attributes alone.
+    ObservableArray(Box<Type>),
     Record(Box<Type>, Box<Type>),
     Promise(Box<Type>),
     Union {

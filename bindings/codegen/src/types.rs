@@ -201,7 +201,10 @@ impl<'b, 'a> Resolver<'b, 'a> {
                     }
                     let mut all = member.attrs.clone();
                     all.extend(attrs(r#type.attributes.as_ref()));
-                    let resolved = self.attributed(&r#type.type_, &all)?;
+                    let resolved = self.resolve(&r#type.type_, &all, 0)?;
+                    if *is_static && matches!(resolved, Type::ObservableArray(_)) {
+                        return Err(self.unsupported("a static ObservableArray"));
+                    }
                     let new_object = has(&member.attrs, "NewObject");
                     let same_object = has(&member.attrs, "SameObject")
                         || matches!(resolved, Type::Promise(_)) && !new_object
@@ -378,8 +381,12 @@ impl<'b, 'a> Resolver<'b, 'a> {
         }
     }
 
+    /// A type anywhere but at an attribute.
     fn attributed(&self, r#type: &RawType<'_>, attrs: &Attrs<'_>) -> Result<Type, Error> {
-        self.resolve(r#type, attrs, 0)
+        match self.resolve(r#type, attrs, 0)? {
+            Type::ObservableArray(_) => Err(self.unsupported("an ObservableArray that is no attribute")),
+            found => Ok(found),
+        }
     }
 
     fn resolve(&self, r#type: &RawType<'_>, attrs: &Attrs<'_>, depth: usize) -> Result<Type, Error> {
@@ -493,7 +500,18 @@ impl<'b, 'a> Resolver<'b, 'a> {
             NonAnyType::FrozenArrayType(found) => {
                 maybe!(found, Type::FrozenArray(inner(&found.type_.generics.body)?))
             }
-            NonAnyType::ObservableArrayType(_) => return Err(self.unsupported("ObservableArray")),
+            NonAnyType::ObservableArrayType(found) => {
+                let inner = inner(&found.type_.generics.body)?;
+                // <https://webidl.spec.whatwg.org/#idl-observable-array>
+                let is_refused = match &*inner {
+                    Type::Nullable(inner) => is_object_by_value(inner),
+                    inner => is_object_by_value(inner),
+                };
+                if depth > 0 || found.q_mark.is_some() || is_refused {
+                    return Err(self.unsupported("an ObservableArray of that, or in that place"));
+                }
+                Type::ObservableArray(inner)
+            }
             NonAnyType::RecordType(found) => {
                 let (key, _, value) = &found.type_.generics.body;
                 let key = match &**key {
@@ -583,6 +601,19 @@ fn reflect(name: &str, attrs: &Attrs<'_>) -> Option<Reflect> {
         invalid: value("ReflectInvalid"),
         default: value("ReflectDefault").map(|value| format!("{value}_f64")),
     })
+}
+
+/// Whether values of the type are objects of script that are taken apart.
+fn is_object_by_value(r#type: &Type) -> bool {
+    matches!(
+        r#type,
+        Type::Dictionary(_)
+            | Type::Sequence(_)
+            | Type::Record(..)
+            | Type::FrozenArray(_)
+            | Type::ObservableArray(_)
+            | Type::Promise(_)
+    )
 }
 
 fn nullable(r#type: Type) -> Type {

@@ -103,7 +103,7 @@ fn run_in<'js>(scope: &Scope<'js>, kind: &FunctionKind, params: &Params<'_, 'js>
 
 impl<'js> Scope<'js> {
     /// <https://webidl.spec.whatwg.org/#js-operations>: promise-returning members reject, they never throw.
-    fn or_rejected(&self, result: Result<JsValue<'js>>) -> Result<JsValue<'js>> {
+    pub(crate) fn or_rejected(&self, result: Result<JsValue<'js>>) -> Result<JsValue<'js>> {
         match result {
             Ok(value) => Ok(value),
             Err(error) => {
@@ -192,6 +192,9 @@ impl<'js> Scope<'js> {
             }
             Err(error) => return Err(error),
         };
+        if let IdlType::ObservableArray(item) = attribute.r#type {
+            return self.observable_array(&receiver, interface, index, item);
+        }
         if attribute.event_handler {
             let name = self.string_to_js(&attribute.name.into())?;
             let value = self.call_export("getEventHandler", &[receiver.object().into_value(), name])?;
@@ -285,6 +288,11 @@ impl<'js> Scope<'js> {
             }
         }
         let converted = self.convert_to(value, &attribute.r#type, &what)?;
+        if let IdlType::ObservableArray(item) = attribute.r#type {
+            let array = self.observable_array(&receiver, interface, index, item)?;
+            let items = converted.into_js(self)?;
+            return self.helper("replaceObservableArray")?.call((array, items));
+        }
         match hosted {
             Some(hosted) => {
                 let slots = receiver.slots(self)?.into_value();

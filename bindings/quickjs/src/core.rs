@@ -18,6 +18,7 @@ pub(crate) const INTERNAL: &str = "longhaul:";
 
 const PRELUDE: &str = include_str!("prelude.js");
 const LEGACY_PLATFORM_OBJECT: &str = include_str!("legacy_platform_object.js");
+const OBSERVABLE_ARRAY: &str = include_str!("observable_array.js");
 const GLOBAL_PROXY: &str = include_str!("global_proxy.js");
 
 impl<'js> Scope<'js> {
@@ -36,9 +37,11 @@ impl<'js> Scope<'js> {
         let helpers = self.evaluate_internal(PRELUDE, str::to_owned, "prelude")?;
         let helpers = helpers.into_object().ok_or(rquickjs::Error::Unknown)?;
         let primordials: Object<'js> = helpers.get("primordials")?;
-        for (name, source) in
-            [("legacy platform objects", LEGACY_PLATFORM_OBJECT), ("global proxies", GLOBAL_PROXY)]
-        {
+        for (name, source) in [
+            ("legacy platform objects", LEGACY_PLATFORM_OBJECT),
+            ("observable arrays", OBSERVABLE_ARRAY),
+            ("global proxies", GLOBAL_PROXY),
+        ] {
             let make = self.evaluate_internal(source, str::to_owned, name)?.into_function();
             let made: Object<'js> = make.ok_or(rquickjs::Error::Unknown)?.call((primordials.clone(),))?;
             for entry in made.props::<String, JsValue<'js>>() {

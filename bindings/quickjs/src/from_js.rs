@@ -225,7 +225,8 @@ impl<'js> Scope<'js> {
                 }
                 self.convert_to(value, inner, what)
             }
-            IdlType::Sequence(item) => {
+            // <https://webidl.spec.whatwg.org/#js-observable-arrays>: what is assigned to it is a sequence.
+            IdlType::Sequence(item) | IdlType::ObservableArray(item) => {
                 let iterator = self.iterator_method(&value)?;
                 let iterator =
                     iterator.ok_or_else(|| self.type_error(&format!("{what} is not a sequence")))?;

@@ -17,6 +17,7 @@ use rquickjs::{
 
 use crate::{
     call::FunctionKind,
+    define::{self, Configurable},
     from_js::Converted,
     realm::{Mounted, Scope, address_of},
     wrapper,
@@ -243,7 +244,9 @@ impl<'js> Scope<'js> {
         definition: Option<&Object<'js>>,
     ) -> Result<()> {
         let prefix = if attribute.is_static { "static " } else { "" };
-        let hosted = |part: &str| match attribute.event_handler {
+        // NOTE: these are the adapter's own.
+        let is_kept = attribute.event_handler || matches!(attribute.r#type, IdlType::ObservableArray(_));
+        let hosted = |part: &str| match is_kept {
             true => Ok(None),
             false => {
                 self.hosted_function(interface, definition, &format!("{prefix}{part} {}", attribute.name))
@@ -260,8 +263,8 @@ impl<'js> Scope<'js> {
         } else {
             JsValue::new_undefined(self.ctx.clone())
         };
-        let define = self.helper("defineAccessor")?;
-        define.call((target.clone(), attribute.name, getter, setter, true, !attribute.unforgeable))
+        let configurable = if attribute.unforgeable { Configurable::No } else { Configurable::Yes };
+        define::accessor(target, attribute.name, &getter, &setter, configurable)
     }
 
     /// The `length` of a function: the fewest arguments any overload needs.

@@ -8,8 +8,10 @@
 
 mod buffers;
 mod call;
+mod callbacks;
 mod compiled;
 mod core;
+mod define;
 mod engine;
 mod from_js;
 mod global_proxy;
@@ -20,6 +22,7 @@ mod modules;
 mod named_properties;
 mod numeric;
 mod objects;
+mod observable_array;
 mod overload;
 mod promises;
 mod realm;

@@ -329,9 +329,6 @@
     ErrorPrototype: Error.prototype,
     ownKeys,
     ownDescriptor: getOwnPropertyDescriptor,
-    defineAccessor(object, key, get, set, enumerable, configurable) {
-      defineProperty(object, key, { __proto__: null, get, set, enumerable, configurable });
-    },
     copyProperties(from, to) {
       const keys = ownKeys(from);
       // NOTE: neither an iterator nor a setter nor a member of Object.prototype that an author has put there takes part.

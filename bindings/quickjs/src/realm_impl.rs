@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use longhaul_idl::runtime::{
-    AgentHandle, Exception, ExposureSet, GlobalProxy, Held, IdlType, InterfaceDescriptor, ObjectRef,
-    PromiseFuture, Realm, RealmId, Resolver, Value,
+    AgentHandle, CallbackDescriptor, Exception, ExposureSet, GlobalProxy, Held, IdlType, InterfaceDescriptor,
+    ObjectRef, PromiseFuture, Realm, RealmId, Resolver, Value,
 };
 use rquickjs::{Result, Value as JsValue, context::EvalOptions};
 
@@ -89,6 +89,34 @@ impl Realm for Scope<'_> {
             let this = this.map(|this| self.to_js(this, None)).transpose()?;
             let value = self.apply(&function, this, self.values(args)?)?;
             self.any(value)
+        })())
+    }
+
+    fn invoke_callback(
+        &self,
+        callback: &Held,
+        of: &'static CallbackDescriptor,
+        this: Option<Value>,
+        args: Vec<Value>,
+    ) -> std::result::Result<Value, Exception> {
+        self.out((|| {
+            let callback = self.held_to_js(callback)?;
+            let this = this.map(|this| self.to_js(this, None)).transpose()?;
+            self.callback(&callback, of, this, args)?.into_value(self)
+        })())
+    }
+
+    fn call_user_object(
+        &self,
+        object: &Held,
+        of: &'static InterfaceDescriptor,
+        this: Option<Value>,
+        args: Vec<Value>,
+    ) -> std::result::Result<Value, Exception> {
+        self.out((|| {
+            let object = self.held_to_js(object)?;
+            let this = this.map(|this| self.to_js(this, None)).transpose()?;
+            self.user_object(&object, of, this, args)?.into_value(self)
         })())
     }
 

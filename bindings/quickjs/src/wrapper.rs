@@ -13,6 +13,7 @@ use rquickjs::{
 
 use crate::{
     call::{self, FunctionKind},
+    define,
     realm::RealmState,
 };
 
@@ -126,5 +127,6 @@ pub(crate) fn function<'js>(
     let prototype = Function::prototype(ctx.clone());
     let class = Class::instance_proto(NativeFunction { realm: Rc::clone(realm), kind }, prototype)?;
     let function = class.into_value().into_function().ok_or(rquickjs::Error::Unknown)?;
-    function.with_length(length)?.with_name(name)
+    define::length_and_name(ctx, &function, length, name)?;
+    Ok(function)
 }

@@ -210,6 +210,13 @@ pub(crate) fn tables(out: &mut String, model: &Model) {
         "enumeration",
         model.enumerations.keys().map(|name| names::screaming(name)),
     );
+    list(
+        out,
+        "CALLBACKS",
+        "CallbackDescriptor",
+        "callback",
+        model.callbacks.keys().map(|name| names::screaming(name)),
+    );
     let interfaces = model.interfaces.keys().map(|name| format!("super::{}::DESCRIPTOR", names::snake(name)));
     list(out, "INTERFACES", "InterfaceDescriptor", "interface", interfaces);
     out.push_str("}\n");
@@ -328,6 +335,7 @@ fn idl_type(r#type: &Type) -> String {
         Type::Nullable(inner) => format!("Nullable(&{})", idl_type(inner)),
         Type::Sequence(inner) => format!("Sequence(&{})", idl_type(inner)),
         Type::FrozenArray(inner) => format!("FrozenArray(&{})", idl_type(inner)),
+        Type::ObservableArray(inner) => format!("ObservableArray(&{})", idl_type(inner)),
         Type::Record(key, value) => format!("Record(&{}, &{})", idl_type(key), idl_type(value)),
         Type::Promise(inner) => format!("Promise(&{})", idl_type(inner)),
         Type::Union { members, .. } => {

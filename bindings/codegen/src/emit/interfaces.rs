@@ -147,6 +147,10 @@ fn methods(model: &Model, interface: &Interface, is_static: bool, unions: &mut U
             continue;
         }
         let name = names::snake(&attribute.name);
+        if let Type::ObservableArray(item) = &attribute.r#type {
+            observable_array(&mut methods, &attribute.name, index, rust_type(model, item, unions));
+            continue;
+        }
         methods.push(Method {
             doc: format!("Gets `{}`.", attribute.name),
             arguments: Vec::new(),
@@ -229,6 +233,35 @@ fn methods(model: &Model, interface: &Interface, is_static: bool, unions: &mut U
         });
     }
     methods
+}
+
+/// The algorithms of an `ObservableArray`, whose list the adapter keeps.
+///
+/// <https://webidl.spec.whatwg.org/#observable-array-attribute-set-an-indexed-value>
+fn observable_array(methods: &mut Vec<Method>, attribute: &str, index: usize, item: String) {
+    let name = names::snake(attribute);
+    let name = name.trim_end_matches('_');
+    let at = ("index".to_owned(), "u32".to_owned());
+    methods.push(Method {
+        name: format!("set_indexed_{name}"),
+        doc: format!("A value of `{attribute}` is about to be set, or to be appended."),
+        arguments: vec![at.clone(), ("value".to_owned(), item)],
+        returns: "()".to_owned(),
+        pattern: format!("{RUNTIME}::MemberPart::ObservableSet({index})"),
+        takes: vec!["take"; 2],
+        provided: None,
+    });
+    methods.push(Method {
+        name: format!("delete_indexed_{name}"),
+        doc: format!(
+            "A value of `{attribute}` is about to be removed, or to be replaced by one that is set next."
+        ),
+        arguments: vec![at],
+        returns: "()".to_owned(),
+        pattern: format!("{RUNTIME}::MemberPart::ObservableDelete({index})"),
+        takes: vec!["take"],
+        provided: None,
+    });
 }
 
 /// What a maplike or setlike that script may write needs beside its entries.

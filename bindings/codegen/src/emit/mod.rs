@@ -1,5 +1,6 @@
 //! Writing Rust.
 
+mod callbacks;
 mod data;
 mod descriptors;
 mod interfaces;
@@ -29,6 +30,7 @@ pub(crate) fn emit(model: &Model) -> String {
     for (name, values) in &model.enumerations {
         data::enumeration(&mut out, name, values);
     }
+    callbacks::callbacks(&mut out, model, &mut unions);
     unions.emit(&mut out, model);
     descriptors::tables(&mut out, model);
     out
@@ -84,6 +86,7 @@ pub(crate) fn type_name(r#type: &Type) -> String {
         Type::Nullable(inner) => format!("Nullable{}", type_name(inner)),
         Type::Sequence(inner) => format!("SequenceOf{}", type_name(inner)),
         Type::FrozenArray(inner) => format!("FrozenArrayOf{}", type_name(inner)),
+        Type::ObservableArray(inner) => format!("ObservableArrayOf{}", type_name(inner)),
         Type::Record(key, value) => format!("RecordOf{}To{}", type_name(key), type_name(value)),
         Type::Promise(inner) => format!("PromiseOf{}", type_name(inner)),
         Type::Union { name, members } => union_name(name.as_deref(), members),

@@ -37,7 +37,7 @@ pub(crate) fn rust_type(model: &Model, r#type: &Type, unions: &mut Unions) -> St
         | Type::Promise(_) => format!("{RUNTIME}::Held"),
         Type::Dictionary(name) | Type::Enumeration(name) => format!("crate::{name}"),
         Type::Nullable(inner) => format!("Option<{}>", rust_type(model, inner, unions)),
-        Type::Sequence(inner) | Type::FrozenArray(inner) => {
+        Type::Sequence(inner) | Type::FrozenArray(inner) | Type::ObservableArray(inner) => {
             format!("Vec<{}>", rust_type(model, inner, unions))
         }
         Type::Record(key, value) => {

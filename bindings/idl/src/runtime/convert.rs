@@ -224,3 +224,16 @@ impl Dictionary {
 pub fn no_such_member(interface: &InterfaceDescriptor) -> Exception {
     Exception::TypeError(format!("{} has no such member", interface.name))
 }
+
+/// The arguments of a callback, and those of its variadic one: what is missing at the end is left out, elsewhere it is
+/// `undefined`.
+///
+/// <https://webidl.spec.whatwg.org/#web-idl-arguments-list-converting>
+pub fn present_arguments<const N: usize>(arguments: [Option<Value>; N], more: Vec<Value>) -> Vec<Value> {
+    let count = match more.is_empty() {
+        true => arguments.iter().rposition(Option::is_some).map_or(0, |last| last + 1),
+        false => N,
+    };
+    let arguments = arguments.into_iter().take(count).map(|value| value.unwrap_or(Value::Undefined));
+    arguments.chain(more).collect()
+}

@@ -18,7 +18,7 @@ mod types;
 mod value;
 
 pub use binding::{Construct, Hook, Implementation, InterfaceBinding, InvokeStatic, SelfHostedCore};
-pub use convert::{Arguments, FromIdl, IntoIdl, no_such_member};
+pub use convert::{Arguments, FromIdl, IntoIdl, no_such_member, present_arguments};
 pub use descriptor::{
     ArgumentDescriptor, AttributeDescriptor, CallbackDescriptor, Condition, ConstantDescriptor,
     ConstantValue, DefaultValue, DictionaryDescriptor, DictionaryMemberDescriptor, EnumerationDescriptor,

@@ -105,6 +105,10 @@ pub enum MemberPart {
     EntryDelete,
     /// Removes every entry of a maplike or setlike.
     EntriesClear,
+    /// The algorithm that sets an indexed value of the `ObservableArray` of `attributes[n]`: an index and a value.
+    ObservableSet(usize),
+    /// The algorithm that deletes one: an index.
+    ObservableDelete(usize),
     /// A `[LegacyFactoryFunction]`. It runs as a static member and gives the new object.
     Factory {
         /// Which of the interface's.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::{
-    Exception, ExposureSet, GlobalProxy, Held, IdlType, InterfaceDescriptor, ObjectRef, PromiseFuture, Value,
+    CallbackDescriptor, Exception, ExposureSet, GlobalProxy, Held, IdlType, InterfaceDescriptor, ObjectRef,
+    PromiseFuture, Value,
 };
 
 /// A realm of an agent. Numbers are never used twice in a process.
@@ -56,11 +57,42 @@ pub trait Realm {
     /// The agent's handle, for futures and tasks.
     fn agent(&self) -> &Arc<dyn AgentHandle>;
 
-    /// Calls a callback function, or the operation of a callback interface object given as a function.
+    /// Calls a function of script with these values and gives what it returns, unconverted. A callback is called through the
+    /// function that is generated for it, which is typed.
     ///
     /// # Errors
     /// What the callback throws.
     fn call(&self, callback: &Held, this: Option<Value>, args: Vec<Value>) -> Result<Value, Exception>;
+
+    /// Invokes a callback function, by the types of its definition: the arguments as they are declared, fewer where optional ones
+    /// are missing, and the result converted. A callback that returns a promise never throws: what it throws rejects one.
+    ///
+    /// <https://webidl.spec.whatwg.org/#invoke-a-callback-function>
+    ///
+    /// # Errors
+    /// What the callback throws, or the conversion of its result.
+    fn invoke_callback(
+        &self,
+        callback: &Held,
+        of: &'static CallbackDescriptor,
+        this: Option<Value>,
+        args: Vec<Value>,
+    ) -> Result<Value, Exception>;
+
+    /// Calls the operation of a callback interface on script's object, which may be a function, as [`Self::invoke_callback`]
+    /// does.
+    ///
+    /// <https://webidl.spec.whatwg.org/#call-a-user-objects-operation>
+    ///
+    /// # Errors
+    /// What the operation throws, a `TypeError` if there is none, or what the conversion of its result throws.
+    fn call_user_object(
+        &self,
+        object: &Held,
+        of: &'static InterfaceDescriptor,
+        this: Option<Value>,
+        args: Vec<Value>,
+    ) -> Result<Value, Exception>;
 
     /// Calls a function that the self-hosted core exports.
     ///

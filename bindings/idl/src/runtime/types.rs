@@ -55,6 +55,8 @@ pub enum IdlType {
     Sequence(&'static IdlType),
     /// `FrozenArray<T>`.
     FrozenArray(&'static IdlType),
+    /// `ObservableArray<T>`, of an attribute.
+    ObservableArray(&'static IdlType),
     /// `record<K, V>`.
     Record(&'static IdlType, &'static IdlType),
     /// `Promise<T>`.

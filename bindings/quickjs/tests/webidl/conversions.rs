@@ -24,10 +24,23 @@ fn integers_wrap_are_enforced_or_clamped() {
         ("c.clamped(2.5)", "2"),
         ("c.clamped(-3)", "0"),
         ("c.plain()", "1099511627776"),
+        // Halves go to the even neighbour, and nothing to zero.
+        ("[0.5, 1.5, 254.5, 255.5, -0.5, NaN, Infinity, -Infinity, undefined, null].map((x) => c.clamped(x))", "0,2,254,255,0,0,255,0,0,0"),
+        ("Object.is(c.enforced(-0.9), 0)", "true"),
+        ("[2 ** 32 + 5, -1, Infinity, -Infinity, 2 ** 53, '12px', [7], true].map((x) => c.octet(x))", "5,255,0,0,0,0,7,1"),
     ]);
     page.throws(
         "TypeError",
-        &["c.enforced(-1)", "c.enforced(NaN)", "c.enforced(4294967296)", "c.octet(1n)", "c.octet(Symbol())"],
+        &[
+            "c.enforced(-1)",
+            "c.enforced(NaN)",
+            "c.enforced(4294967296)",
+            "c.enforced(Infinity)",
+            "c.enforced(-Infinity)",
+            "c.enforced('x')",
+            "c.octet(1n)",
+            "c.octet(Symbol())",
+        ],
     );
 }
 

@@ -78,6 +78,12 @@ core.interface("HostedRange", {
     };
   },
 });
+core.interface("HostedShelf", {
+  construct(slots) { slots.log = ""; },
+  "set names"(slots, index, value) { slots.log += `+${index}:${value} `; },
+  "delete names"(slots, index, value) { slots.log += `-${index}:${value} `; },
+  log(slots) { return slots.log; },
+});
 core.export("getEventHandler", (target, name) => MapPrototypeGet(native.slots(target).handlers, name) ?? null);
 core.export("setEventHandler", (target, name, value) => { MapPrototypeSet(native.slots(target).handlers, name, value); });
 core.export("fireEvent", (target, type, detail) => {

@@ -254,3 +254,41 @@ interface Reflecting {
   DOMString? getAttribute(DOMString name);
   undefined setAttribute(DOMString name, DOMString value);
 };
+
+typedef [EnforceRange] octet StrictOctet;
+typedef [Clamp] octet ClampedOctet;
+callback Transform = StrictOctet (long x, optional DOMString label, any... more);
+callback Soon = Promise<long> (DOMString what);
+callback Shape = ShapeResult (sequence<long> numbers, Counter? counter, Base dictionary);
+dictionary ShapeResult { required sequence<USVString> names; Color color = "red"; };
+[LegacyTreatNonObjectAsNull] callback Lenient = DOMString ();
+callback interface Visitor {
+  const unsigned short SKIP = 2;
+  unsigned short visit(Counter node, boolean last);
+};
+
+[Exposed=*]
+interface Caller {
+  constructor();
+  octet transform(Transform callback, long x, optional DOMString label, any... more);
+  boolean reported(Transform callback);
+  Promise<any> soon(Soon callback, DOMString what);
+  DOMString shape(Shape callback);
+  DOMString lenient(Lenient callback);
+  sequence<unsigned short> visit(Visitor visitor, sequence<Counter> nodes);
+};
+
+[Exposed=*]
+interface Shelf {
+  constructor();
+  attribute ObservableArray<Counter> counters;
+  attribute ObservableArray<ClampedOctet> bytes;
+  DOMString log();
+  long total();
+};
+[Exposed=*, LonghaulSelfHosted]
+interface HostedShelf {
+  constructor();
+  attribute ObservableArray<DOMString?> names;
+  DOMString log();
+};

@@ -3,11 +3,14 @@
 
 #![allow(missing_docs, unreachable_pub, reason = "a test's own interfaces")]
 
+mod callbacks;
+mod checklist;
 mod conversions;
 mod engine;
 mod globals;
 mod hosted;
 mod legacy;
+mod observable_arrays;
 mod promises;
 mod shapes;
 mod support;

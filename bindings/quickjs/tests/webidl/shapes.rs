@@ -200,6 +200,52 @@ fn namespaces() {
 }
 
 #[test]
+fn every_exception_name_has_its_code() {
+    let page = Page::new();
+    // https://webidl.spec.whatwg.org/#idl-DOMException-error-names
+    for (name, constant, code) in [
+        ("IndexSizeError", "INDEX_SIZE_ERR", 1),
+        ("HierarchyRequestError", "HIERARCHY_REQUEST_ERR", 3),
+        ("WrongDocumentError", "WRONG_DOCUMENT_ERR", 4),
+        ("InvalidCharacterError", "INVALID_CHARACTER_ERR", 5),
+        ("NoModificationAllowedError", "NO_MODIFICATION_ALLOWED_ERR", 7),
+        ("NotFoundError", "NOT_FOUND_ERR", 8),
+        ("NotSupportedError", "NOT_SUPPORTED_ERR", 9),
+        ("InUseAttributeError", "INUSE_ATTRIBUTE_ERR", 10),
+        ("InvalidStateError", "INVALID_STATE_ERR", 11),
+        ("SyntaxError", "SYNTAX_ERR", 12),
+        ("InvalidModificationError", "INVALID_MODIFICATION_ERR", 13),
+        ("NamespaceError", "NAMESPACE_ERR", 14),
+        ("InvalidAccessError", "INVALID_ACCESS_ERR", 15),
+        ("TypeMismatchError", "TYPE_MISMATCH_ERR", 17),
+        ("SecurityError", "SECURITY_ERR", 18),
+        ("NetworkError", "NETWORK_ERR", 19),
+        ("AbortError", "ABORT_ERR", 20),
+        ("URLMismatchError", "URL_MISMATCH_ERR", 21),
+        ("QuotaExceededError", "QUOTA_EXCEEDED_ERR", 22),
+        ("TimeoutError", "TIMEOUT_ERR", 23),
+        ("InvalidNodeTypeError", "INVALID_NODE_TYPE_ERR", 24),
+        ("DataCloneError", "DATA_CLONE_ERR", 25),
+    ] {
+        let source = format!(
+            "[new DOMException('', '{name}').code, DOMException.{constant}, DOMException.prototype.{constant}].join()"
+        );
+        page.expect(&[(&source, &format!("{code},{code},{code}"))]);
+    }
+    for name in [
+        "EncodingError",
+        "NotReadableError",
+        "DataError",
+        "OperationError",
+        "NotAllowedError",
+        "Error",
+        "no name",
+    ] {
+        page.expect(&[(&format!("new DOMException('', '{name}').code"), "0")]);
+    }
+}
+
+#[test]
 fn exceptions_are_the_realms_own() {
     let page = Page::new();
     page.throws("TypeError", &["throws('type')"]);

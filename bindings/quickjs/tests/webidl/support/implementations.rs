@@ -17,6 +17,7 @@ use crate::*;
 
 pub fn bindings() -> Vec<InterfaceBinding> {
     let mut all = super::legacy::bindings();
+    all.extend(super::callbacks::bindings());
     all.extend([
         doubling::binding::<Doubling>(),
         counter::binding::<Counter>(),

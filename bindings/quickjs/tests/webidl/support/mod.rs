@@ -1,5 +1,6 @@
 //! An agent small enough for tests, and a realm in it.
 
+mod callbacks;
 mod implementations;
 mod legacy;
 
