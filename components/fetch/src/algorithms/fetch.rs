@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use tracing::Instrument as _;
 
 use super::fetch_response_handover::fetch_response_handover;
 use super::http_redirect_fetch::{Redirected, http_redirect_fetch};
@@ -154,11 +155,11 @@ async fn begin(services: Services, request: Request, options: FetchOptions) -> R
     }
     params.observe(FetchEvent::Started(&params.request));
     // 17. Main fetch, which ends wherever it waits when the controller says so.
-    let controller = params.controller.clone();
+    let (controller, span) = (params.controller.clone(), params.span.clone());
     let response = tokio::select! {
         biased;
         _ = controller.canceled() => Response::network_error(controller.appropriate_network_error()),
-        response = main_fetch(&mut params) => response,
+        response = main_fetch(&mut params).instrument(span) => response,
     };
     hand_over(params, response)
 }
@@ -173,14 +174,14 @@ fn hand_over(mut params: FetchParams, response: Response) -> Response {
         let head = response.unfiltered().clone_without_body();
         params.controller.set_next_manual_redirect_steps(Box::new(move || {
             Box::pin(async move {
-                let controller = next.controller.clone();
+                let (controller, span) = (next.controller.clone(), next.span.clone());
                 let response = match http_redirect_fetch(&mut next, &head) {
                     Err(reason) => Response::network_error(reason),
                     Ok(Redirected::No) => head,
                     Ok(Redirected::Yes) => tokio::select! {
                         biased;
                         _ = controller.canceled() => Response::network_error(controller.appropriate_network_error()),
-                        response = main_fetch(&mut next) => response,
+                        response = main_fetch(&mut next).instrument(span) => response,
                     },
                 };
                 hand_over(next, response)

@@ -32,8 +32,14 @@ pub(super) fn fetch_response_handover(mut params: FetchParams, mut response: Res
         params.controller.set_full_timing_info(params.timing.clone());
     }
     match response.reason() {
-        Some(reason) => params.observe(FetchEvent::Failed(reason)),
-        None => params.observe(FetchEvent::Answered(&response)),
+        Some(reason) => {
+            params.span.record("reason", tracing::field::display(reason));
+            params.observe(FetchEvent::Failed(reason));
+        }
+        None => {
+            params.span.record("status", response.unfiltered().status);
+            params.observe(FetchEvent::Answered(&response));
+        }
     }
     let report = ReportTimingSteps::new(&params.request, &response);
     // NOTE: a network error tells nothing about what happened on the way.
@@ -51,7 +57,8 @@ pub(super) fn fetch_response_handover(mut params: FetchParams, mut response: Res
             params.controller.set_report_timing(report.run(&timing));
         }
         let (encoded, decoded) = (timing.encoded_body_size, timing.decoded_body_size);
-        params.services.observer().observe(params.id, FetchEvent::Finished { encoded, decoded });
+        let finished = FetchEvent::Finished { encoded, decoded };
+        params.span.in_scope(|| params.services.observer().observe(params.id, finished));
         // The request is done, 4.3. and whoever is left is told.
         drop(params.record);
         if let Some(callback) = params.process_response_end_of_body.filter(|_| !params.silenced.is_set()) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt as _;
+use tracing::Instrument as _;
 
 use super::http_network_fetch::{IncludeCredentials, decode, http_network_fetch};
 use super::main_fetch::main_fetch;
@@ -96,7 +97,8 @@ fn revalidate_in_the_background(params: &FetchParams) {
     let record = request.client.as_ref().map(|client| client.fetch_group.append(&request, &controller));
     let mut params = FetchParams::new(params.services.clone(), request, controller.clone());
     params.record = record;
-    tokio::spawn(async move {
+    let span = params.span.clone();
+    let revalidation = async move {
         params.observe(FetchEvent::Started(&params.request));
         let revalidating = async {
             let response = Box::pin(main_fetch(&mut params)).await;
@@ -111,7 +113,8 @@ fn revalidate_in_the_background(params: &FetchParams) {
             _ = controller.canceled() => {}
             () = revalidating => {}
         }
-    });
+    };
+    tokio::spawn(revalidation.instrument(span));
 }
 
 /// Steps 10.2 to 10.5. The cache invalidates, freshens and stores.

@@ -254,12 +254,13 @@ fn on_informational(
     first_interim: Arc<Mutex<Option<Duration>>>,
 ) -> InformationalCallback {
     let (services, id, isolated) = (params.services.clone(), params.id, params.cross_origin_isolated);
+    let span = params.span.clone();
     let (silenced, controller) = (params.silenced.clone(), params.controller.clone());
     let early_hints = params.process_early_hints_response.clone();
     Box::new(move |status, headers| {
         let now = coarsen_time(services.now(), isolated);
         first_interim.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now);
-        services.observer().observe(id, FetchEvent::Informational(status));
+        span.in_scope(|| services.observer().observe(id, FetchEvent::Informational(status)));
         if status == 103
             && !silenced.is_set()
             && !controller.is_canceled()

@@ -11,7 +11,7 @@ use super::fetch_controller::FetchController;
 use super::fetch_group::{OpenRecord, Silenced};
 use super::fetch_timing_info::{FetchTiming, coarsen_time};
 use super::request::Request;
-use super::request_observer::{FetchEvent, FetchId};
+use super::request_observer::{FetchEvent, FetchId, fetch_span};
 use super::response::Response;
 use crate::services::Services;
 use crate::{ChunkLengthCallback, EndOfBodyCallback, InformationalCallback, TimingCallback};
@@ -41,6 +41,8 @@ pub(crate) struct FetchParams {
     pub(crate) silenced: Silenced,
     /// Its name for the observer.
     pub(crate) id: FetchId,
+    /// What is told of it on the way, and by whom ever, is told within.
+    pub(crate) span: tracing::Span,
     /// HTTP fetch's response is a redirect that main fetch is to follow.
     pub(crate) follows_redirect: bool,
     /// Which connections the next request over the network may take.
@@ -51,6 +53,7 @@ impl FetchParams {
     /// Fetch params without callbacks, such as a preflight's.
     pub(crate) fn new(services: Services, request: Request, controller: FetchController) -> FetchParams {
         let id = services.next_fetch_id();
+        let span = fetch_span(id, &request);
         let cross_origin_isolated =
             request.client.as_ref().is_some_and(|client| client.cross_origin_isolated);
         FetchParams {
@@ -68,6 +71,7 @@ impl FetchParams {
             record: None,
             silenced: Silenced::default(),
             id,
+            span,
             follows_redirect: false,
             new_connection: NewConnection::No,
         }
@@ -77,6 +81,7 @@ impl FetchParams {
     pub(crate) fn beside(&self, request: Request) -> FetchParams {
         let mut params = FetchParams::new(self.services.clone(), request, self.controller.clone());
         params.id = self.id;
+        params.span = self.span.clone();
         params
     }
 
@@ -94,6 +99,7 @@ impl FetchParams {
         next.process_response_end_of_body = self.process_response_end_of_body.take();
         next.silenced = self.silenced.clone();
         next.id = self.id;
+        next.span = self.span.clone();
         next
     }
 
@@ -104,6 +110,6 @@ impl FetchParams {
 
     /// Shows a step to whoever watches.
     pub(crate) fn observe(&self, event: FetchEvent<'_>) {
-        self.services.observer().observe(self.id, event);
+        self.span.in_scope(|| self.services.observer().observe(self.id, event));
     }
 }

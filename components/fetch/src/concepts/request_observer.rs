@@ -123,7 +123,20 @@ pub enum CacheDecision {
     Revalidating,
 }
 
-/// The default observer: an event of `tracing` each.
+/// The span of `tracing` that a fetch is in from its beginning to the end of its body. What all parts beneath tell of their doings
+/// while they work for it is told within.
+pub(crate) fn fetch_span(id: FetchId, request: &Request) -> tracing::Span {
+    tracing::debug_span!(
+        "fetch",
+        %id,
+        method = %request.method,
+        url = %request.url(),
+        status = tracing::field::Empty,
+        reason = tracing::field::Empty,
+    )
+}
+
+/// The default observer: an event of `tracing` each, within the fetch's span.
 pub(crate) struct Tracing;
 
 impl RequestObserver for Tracing {

@@ -14,3 +14,4 @@ mod request_headers;
 mod scheme;
 mod service_worker;
 mod standard_tables;
+mod tracing_spans;
