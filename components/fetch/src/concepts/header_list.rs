@@ -337,6 +337,16 @@ mod tests {
     }
 
     #[test]
+    fn names_are_found_and_deleted_in_any_case() {
+        let mut headers = list(&[("X-A", "1"), ("Y", "2"), ("x-a", "3")]);
+        assert!(headers.contains("x-A") && !headers.contains("X"));
+        assert_eq!(headers.get("X-a").as_deref(), Some(&b"1, 3"[..]));
+        assert_eq!(headers.get("Z"), None);
+        headers.delete("X-a");
+        assert_eq!(headers, list(&[("Y", "2")]));
+    }
+
+    #[test]
     fn sorting_combines_all_but_set_cookie() {
         let sorted =
             list(&[("Set-Cookie", "b=1"), ("X", "1"), ("a", "0"), ("set-cookie", "a=2"), ("x", "2")])

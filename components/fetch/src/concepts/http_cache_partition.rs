@@ -7,6 +7,6 @@ use super::request::Request;
 ///
 /// <https://fetch.spec.whatwg.org/#determine-the-http-cache-partition>
 pub(crate) fn determine_the_http_cache_partition(request: &Request) -> Option<NetworkPartitionKey> {
-    request.reserved_client.as_ref().or(request.client.as_ref())?;
+    request.environment()?;
     Some(NetworkPartitionKey::for_request(request))
 }

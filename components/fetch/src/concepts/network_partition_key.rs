@@ -38,9 +38,7 @@ impl NetworkPartitionKey {
     /// <https://fetch.spec.whatwg.org/#request-determine-the-network-partition-key>
     pub fn for_request(request: &Request) -> NetworkPartitionKey {
         request
-            .reserved_client
-            .as_ref()
-            .or(request.client.as_ref())
+            .environment()
             .map_or_else(NetworkPartitionKey::none, |client| client.network_partition_key.clone())
     }
 
@@ -100,6 +98,22 @@ mod tests {
         assert_ne!(
             NetworkPartitionKey::for_top_level_origin(&opaque),
             NetworkPartitionKey::for_top_level_origin(&Origin::new_opaque())
+        );
+    }
+
+    #[test]
+    fn a_reserved_client_comes_before_the_client() {
+        let of = |text: &str| crate::EnvironmentSettings::for_url(Url::parse(text).unwrap()).into_shared();
+        let mut request = Request::new(Url::parse("https://c.example/").unwrap());
+        assert_eq!(NetworkPartitionKey::for_request(&request), NetworkPartitionKey::none());
+        assert!(request.environment().is_none());
+        request.client = Some(of("https://a.example/"));
+        assert_eq!(NetworkPartitionKey::for_request(&request).as_str(), "https://a.example");
+        request.reserved_client = Some(of("https://b.example/"));
+        assert_eq!(NetworkPartitionKey::for_request(&request).as_str(), "https://b.example");
+        assert_eq!(
+            request.environment().map(|environment| &environment.id),
+            request.reserved_client.as_ref().map(|client| &client.id)
         );
     }
 }

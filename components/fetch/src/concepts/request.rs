@@ -485,6 +485,13 @@ impl Request {
         taint
     }
 
+    /// The environment that the request is for: the one that its response makes, or the one that asks.
+    ///
+    /// <https://fetch.spec.whatwg.org/#request-determine-the-environment>
+    pub fn environment(&self) -> Option<&Arc<EnvironmentSettings>> {
+        self.reserved_client.as_ref().or(self.client.as_ref())
+    }
+
     /// What of the origin is told: `null` once a redirect tainted it.
     ///
     /// <https://fetch.spec.whatwg.org/#serializing-a-request-origin>
@@ -500,5 +507,23 @@ impl Request {
     /// <https://fetch.spec.whatwg.org/#concept-request-add-range-header>
     pub fn add_range_header(&mut self, first: u64, last: Option<u64>) {
         self.header_list.append("Range", super::range::serialize_range(first, last));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_clone_goes_with_a_body_of_its_own() {
+        let mut request = Request::new(Url::parse("https://a.example/").unwrap());
+        request.method = Method::PUT;
+        request.header_list.append("X-A", "1");
+        request.body = Some(Body::from_bytes("body"));
+        let copy = request.clone();
+        assert_eq!((copy.method.as_str(), copy.header_list.len(), copy.url()), ("PUT", 1, request.url()));
+        for request in [request, copy] {
+            assert_eq!(request.body.unwrap().read_all(None).await.unwrap(), "body");
+        }
     }
 }

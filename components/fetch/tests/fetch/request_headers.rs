@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use longhaul_fetch::{
-    Body, CacheMode, CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Method, Mode,
-    NetworkError, Referrer, ReferrerPolicy, Request, Resumption, Services, fetch,
+    Body, CacheMode, CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Initiator, Method,
+    Mode, NetworkError, Referrer, ReferrerPolicy, Request, Resumption, Services, fetch,
 };
 use url::Url;
 
@@ -234,4 +234,14 @@ async fn the_host_is_that_of_the_url_whatever_a_header_says() {
     request.header_list.append("Host", "b.example");
     let seen = sent(request).await;
     assert_eq!((seen.header("Host"), seen.authority.as_str()), (None, "a.example"));
+}
+
+#[tokio::test]
+async fn a_prefetch_says_what_it_is_for() {
+    let mut prefetch = request(Mode::NoCors, "/");
+    assert_eq!(sent(request(Mode::NoCors, "/")).await.header("sec-purpose"), None);
+    prefetch.initiator = Initiator::Prefetch;
+    let seen = sent(prefetch).await;
+    assert_eq!(seen.header("sec-purpose").as_deref(), Some("prefetch"));
+    assert!(seen.header("accept").unwrap().starts_with("text/html,"));
 }
