@@ -1,6 +1,7 @@
 //! What has to hold for every request that leaves and for what a page gets, written from the standard and not from our code.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use longhaul_fetch::{
@@ -51,6 +52,38 @@ struct Allowed {
     names: Vec<String>,
 }
 
+/// The rules, shared by all that sees something of a fetch.
+#[derive(Clone)]
+pub(crate) struct Judge(Arc<Mutex<Case>>);
+
+struct Case {
+    rules: Rules,
+    is_over: bool,
+}
+
+impl Judge {
+    pub(crate) fn new(asked: &PageRequest) -> Judge {
+        Judge(Arc::new(Mutex::new(Case { rules: Rules::new(asked), is_over: false })))
+    }
+
+    fn case(&self) -> MutexGuard<'_, Case> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on a request is a defect.
+    pub(crate) fn end(&self) {
+        self.case().is_over = true;
+    }
+
+    pub(crate) fn may_still_send(&self, url: &Url) {
+        assert!(!self.case().is_over, "{url} is asked for behind the fetch's end");
+    }
+
+    pub(crate) fn rules<T>(&self, judge: impl FnOnce(&mut Rules) -> T) -> T {
+        judge(&mut self.case().rules)
+    }
+}
+
 /// The rules, and what they have seen so far.
 pub(crate) struct Rules {
     page: Url,
@@ -79,7 +112,7 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub(crate) fn new(asked: &PageRequest) -> Rules {
+    fn new(asked: &PageRequest) -> Rules {
         let request = &asked.request;
         let policy = asked.referrer_policies.iter().copied().find(|policy| *policy != ReferrerPolicy::Empty);
         Rules {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,35 +15,22 @@ use longhaul_fetch::{
 };
 
 use super::answer::{Answer, End, Timed};
-use super::rules::{Rules, Seen};
+use super::rules::{Judge, Seen};
 
 /// A network whose servers follow a script, and which judges every request.
 #[derive(Clone)]
-pub(crate) struct Wire(Arc<Mutex<Script>>);
-
-struct Script {
-    answers: VecDeque<Timed>,
-    rules: Rules,
-    /// Nothing may be sent any more.
-    is_over: bool,
+pub(crate) struct Wire {
+    answers: Arc<Mutex<VecDeque<Timed>>>,
+    judge: Judge,
 }
 
 impl Wire {
-    pub(crate) fn new(answers: VecDeque<Timed>, rules: Rules) -> Wire {
-        Wire(Arc::new(Mutex::new(Script { answers, rules, is_over: false })))
+    pub(crate) fn new(answers: VecDeque<Timed>, judge: Judge) -> Wire {
+        Wire { answers: Arc::new(Mutex::new(answers)), judge }
     }
 
-    fn script(&self) -> MutexGuard<'_, Script> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From now on a request is a defect.
-    pub(crate) fn end(&self) {
-        self.script().is_over = true;
-    }
-
-    pub(crate) fn rules<T>(&self, judge: impl FnOnce(&mut Rules) -> T) -> T {
-        judge(&mut self.script().rules)
+    fn next(&self) -> Option<Timed> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
 
@@ -68,9 +55,9 @@ impl Network for Wire {
         key: ConnectionKey,
     ) -> BoxFuture<'static, Result<WireResponse, NetworkError>> {
         let wire = self.clone();
-        assert!(!wire.script().is_over, "{} is asked for behind the fetch's end", request.url);
+        wire.judge.may_still_send(&request.url);
         async move {
-            let timed = wire.script().answers.pop_front();
+            let timed = wire.next();
             let timed = timed.unwrap_or_else(|| Timed {
                 answer: Answer::Reply {
                     status: 200,
@@ -103,7 +90,7 @@ async fn exchange(
     if let Some(check) = &request.connection_check {
         check(SocketAddr::from((address, key.port))).await?;
     }
-    wire.script().rules.request_leaves(&seen);
+    wire.judge.rules(|rules| rules.request_leaves(&seen));
     seen.body = match request.body {
         WireBody::Empty => Vec::new(),
         WireBody::Bytes(bytes) => bytes.to_vec(),
@@ -124,7 +111,7 @@ async fn exchange(
     {
         told(103, vec![(Bytes::from_static(b"link"), Bytes::from_static(b"</a>"))]);
     }
-    wire.script().rules.body_left(&seen);
+    wire.judge.rules(|rules| rules.body_left(&seen));
     wait(timed.waits).await;
     let (status, headers, chunks, end, address) = match timed.answer {
         Answer::Failure(reason) => return Err(reason),
@@ -133,7 +120,7 @@ async fn exchange(
     };
     let headers: Vec<(Bytes, Bytes)> =
         headers.into_iter().map(|(name, value)| (name, fill_in(&value, &seen))).collect();
-    wire.script().rules.answer_comes(&seen, status, &headers);
+    wire.judge.rules(|rules| rules.answer_comes(&seen, status, &headers));
     Ok(WireResponse {
         status,
         reason: Bytes::from_static(b"Reason"),
@@ -141,6 +128,7 @@ async fn exchange(
         headers,
         body: body(chunks, end, timed.waits),
         timing: ConnectionTiming::default(),
+        request_start_time: None,
         remote: Some(SocketAddr::from((address, key.port))),
         upgraded: None,
     })
@@ -174,7 +162,7 @@ fn body(chunks: Vec<Bytes>, end: End, waits: u8) -> BoxStream<'static, Result<By
 }
 
 /// Gives every URL a cookie, and tells the rules who sets one.
-pub(crate) struct Cookies(pub(crate) Wire);
+pub(crate) struct Cookies(pub(crate) Judge);
 
 impl CookieStore for Cookies {
     fn cookie_header(&self, request: &CookieRequest) -> Option<Vec<u8>> {
@@ -182,7 +170,7 @@ impl CookieStore for Cookies {
     }
 
     fn set_cookie(&self, request: &CookieRequest, _: &[u8]) {
-        self.0.script().rules.cookie_is_set(&request.url);
+        self.0.rules(|rules| rules.cookie_is_set(&request.url));
     }
 }
 
