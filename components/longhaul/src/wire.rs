@@ -140,6 +140,7 @@ fn net_request(request: WireRequest) -> longhaul_net::Request {
         NewConnection::Yes => ConnectionChoice::New,
         NewConnection::YesAndDedicated => ConnectionChoice::NewAndDedicated,
     };
+    out.urgency = request.priority.urgency;
     out.upgrade = if request.upgrade { Upgrade::Accept } else { Upgrade::Refuse };
     out.proxy_credentials = request
         .proxy_credentials

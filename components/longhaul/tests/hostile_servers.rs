@@ -18,13 +18,21 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
-use support::{Server, body, fetch, read_head, reason, request, user_agent, user_agent_with};
+use support::over::Over;
+use support::{Server, body, fetch, read_head, reason, request, user_agent_with};
+
+crate::over_http1!(
+    each_fault_is_told_and_the_next_fetch_is_good,
+    broken_bodies_are_never_taken_for_whole_ones,
+    framing_that_contradicts_itself_is_read_in_one_way_only,
+    bytes_behind_a_response_are_nobodys_answer,
+);
 
 /// A server that says `first` to its first connection, closes, and answers all others as it should.
-async fn bad_once(first: &[u8]) -> Server {
+async fn bad_once(over: Over, first: &[u8]) -> Server {
     let first = first.to_vec();
     let connections = Arc::new(AtomicUsize::new(0));
-    Server::raw(move |mut stream| {
+    over.raw(move |mut stream| {
         let (first, number) = (first.clone(), connections.fetch_add(1, Ordering::SeqCst));
         async move {
             read_head(&mut stream).await;
@@ -55,8 +63,7 @@ async fn outcome(user_agent: &UserAgent, server: &Server) -> Result<String, Faul
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_fault_is_told_and_the_next_fetch_is_good() {
+async fn each_fault_is_told_and_the_next_fetch_is_good(over: Over) {
     let huge = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "a".repeat(1 << 20));
     let flood = "HTTP/1.1 102 Processing\r\n\r\n".repeat(1000);
     let heads: [(&str, &[u8]); 13] = [
@@ -74,9 +81,9 @@ async fn each_fault_is_told_and_the_next_fetch_is_good() {
         ("interim responses only", flood.as_bytes()),
         ("a switch of protocols", b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nevil"),
     ];
-    let user_agent = user_agent().await;
+    let user_agent = over.user_agent().await;
     for (name, head) in heads {
-        let server = bad_once(head).await;
+        let server = bad_once(over, head).await;
         match outcome(&user_agent, &server).await {
             Err(Fault::Head(NetworkError::Connection { failure, request_may_have_been_sent })) => {
                 assert!(request_may_have_been_sent, "{name}");
@@ -93,8 +100,7 @@ async fn each_fault_is_told_and_the_next_fetch_is_good() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn broken_bodies_are_never_taken_for_whole_ones() {
+async fn broken_bodies_are_never_taken_for_whole_ones(over: Over) {
     let bodies: [(&str, &[u8]); 6] = [
         ("cut short", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nevil"),
         ("chunks without an end", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n"),
@@ -112,9 +118,9 @@ async fn broken_bodies_are_never_taken_for_whole_ones() {
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nevilevil\r\n0\r\n\r\n",
         ),
     ];
-    let user_agent = user_agent().await;
+    let user_agent = over.user_agent().await;
     for (name, answer) in bodies {
-        let server = bad_once(answer).await;
+        let server = bad_once(over, answer).await;
         match outcome(&user_agent, &server).await {
             Err(Fault::Body(_)) => {}
             Err(Fault::Head(reason)) => panic!("{name}: {reason:?} for a good head"),
@@ -124,16 +130,15 @@ async fn broken_bodies_are_never_taken_for_whole_ones() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn framing_that_contradicts_itself_is_read_in_one_way_only() {
+async fn framing_that_contradicts_itself_is_read_in_one_way_only(over: Over) {
     // Chunks beside a length: the chunks count, and the connection is not used again. The same length twice is that length.
     for answer in [
         &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\n\r\n"
             [..],
         b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\nfour",
     ] {
-        let server = bad_once(answer).await;
-        let user_agent = user_agent().await;
+        let server = bad_once(over, answer).await;
+        let user_agent = over.user_agent().await;
         match outcome(&user_agent, &server).await {
             Ok(text) => assert_eq!(text, "four"),
             Err(_) => panic!("{}", String::from_utf8_lossy(answer)),
@@ -143,18 +148,18 @@ async fn framing_that_contradicts_itself_is_read_in_one_way_only() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn bytes_behind_a_response_are_nobodys_answer() {
-    let server = Server::raw(|mut stream| async move {
-        read_head(&mut stream).await;
-        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
-        let smuggled = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
-        let _ = stream.write_all(format!("{answer}{smuggled}").as_bytes()).await;
-        let mut rest = Vec::new();
-        let _ = stream.read_to_end(&mut rest).await;
-    })
-    .await;
-    let user_agent = user_agent().await;
+async fn bytes_behind_a_response_are_nobodys_answer(over: Over) {
+    let server = over
+        .raw(|mut stream| async move {
+            read_head(&mut stream).await;
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
+            let smuggled = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+            let _ = stream.write_all(format!("{answer}{smuggled}").as_bytes()).await;
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest).await;
+        })
+        .await;
+    let user_agent = over.user_agent().await;
     for _ in 0..3 {
         assert_eq!(outcome(&user_agent, &server).await.ok().as_deref(), Some("good"));
     }

@@ -128,9 +128,10 @@ impl Inner {
         let credentials = request.proxy_credentials.clone();
         let (check, body_replay) = (request.check.clone(), request.body_replay);
         let dedicated = request.connection == ConnectionChoice::NewAndDedicated;
+        let urgency = request.urgency;
         let limits = (self.header_limits.interim_responses, self.timeouts.expect_continue);
         let mut prepared = Prepared::new(request, key.scheme, limits.0, limits.1)?;
-        let sending = Sending { started, runtime, upgrade, check, body_replay, dedicated };
+        let sending = Sending { started, runtime, upgrade, check, body_replay, dedicated, urgency };
         let mut routes = self.routes(&key, credentials).await.into_iter().peekable();
         while let Some(proxy) = routes.next() {
             key.proxy = proxy;
@@ -190,7 +191,7 @@ impl Inner {
         sending: &Sending,
     ) -> Result<Response, Error> {
         for attempt in 1.. {
-            let lease = self.pool.obtain(key.clone(), freshness).await?;
+            let lease = self.pool.obtain(key.clone(), freshness, sending.urgency).await?;
             let (reuse, protocol) = (lease.reuse(), lease.protocol());
             sending.judge(lease.info()).await?;
             if sending.dedicated {
@@ -378,6 +379,7 @@ struct Sending {
     check: Option<ConnectionCheck>,
     body_replay: BodyReplay,
     dedicated: bool,
+    urgency: u8,
 }
 
 impl Sending {

@@ -46,6 +46,9 @@ impl fmt::Debug for RequestBody {
     }
 }
 
+/// How urgent a request is that says nothing about it.
+const USUAL_URGENCY: u8 = 3;
+
 /// Which connections a request may take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConnectionChoice {
@@ -107,6 +110,10 @@ pub struct Request {
     pub on_informational: Option<OnInformational>,
     /// Which connections it may take.
     pub connection: ConnectionChoice,
+    /// How urgent it is, from 0 to 7: where there are not connections for all, the smallest come first. It is not sent to anybody.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9218#section-4.1>
+    pub urgency: u8,
     /// What a switch of protocols means.
     pub upgrade: Upgrade,
     /// Asked before a byte of the request leaves on a connection, whether new or not. It is not asked about a connection through a
@@ -132,6 +139,7 @@ impl Request {
             on_body_chunk: None,
             on_informational: None,
             connection: ConnectionChoice::Any,
+            urgency: USUAL_URGENCY,
             upgrade: Upgrade::Refuse,
             check: None,
             proxy_credentials: None,

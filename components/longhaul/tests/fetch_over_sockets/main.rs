@@ -12,6 +12,7 @@ mod cors;
 mod hsts;
 mod http2;
 mod policies;
+mod priorities;
 mod proxies;
 mod redirects;
 mod stale_while_revalidate;

@@ -23,7 +23,7 @@ use crate::timing::Reuse;
 use connection::Sender;
 pub(crate) use lease::{Disposal, Lease};
 pub(crate) use policy::Freshness;
-use policy::{Action, ConnectionId, Limits, Policy, WaiterId};
+use policy::{Action, ConnectionId, Limits, Policy, Urgency, WaiterId};
 
 type Answer = oneshot::Sender<Result<Lease, Error>>;
 type Http1Sender = hyper::client::conn::http1::SendRequest<OutgoingBody>;
@@ -107,16 +107,21 @@ impl Pool {
         })
     }
 
-    /// Gives a connection of the key, opened if need be, as soon as the limits allow. Must be called in a tokio runtime; the first
+    /// Gives a connection of the key, opened if need be, as soon as the limits and what is more urgent allow. Must be called in a tokio runtime; the first
     /// one is used for all connections.
-    pub(crate) async fn obtain(self: &Arc<Self>, key: PoolKey, freshness: Freshness) -> Result<Lease, Error> {
+    pub(crate) async fn obtain(
+        self: &Arc<Self>,
+        key: PoolKey,
+        freshness: Freshness,
+        urgency: Urgency,
+    ) -> Result<Lease, Error> {
         if self.runtime.get().is_none() {
             let _ = self.runtime.set(Handle::current());
         }
         let (answer, answered) = oneshot::channel();
         let waiter = self.act(|state, now| {
             state.learn_stream_limits(&key);
-            let (waiter, actions) = state.policy.obtain(key, freshness, now);
+            let (waiter, actions) = state.policy.obtain(key, freshness, urgency, now);
             state.answers.insert(waiter, answer);
             (waiter, actions)
         });

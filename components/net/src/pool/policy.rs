@@ -14,9 +14,17 @@ use crate::pool_key::{PoolKey, Scheme};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ConnectionId(u64);
 
-/// Names a request that waits. Smaller ones came earlier.
+/// Names a request that waits. Smaller ones are more urgent, or as urgent and came earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct WaiterId(u64);
+pub(crate) struct WaiterId {
+    urgency: Urgency,
+    number: u64,
+}
+
+/// How urgent a request is: 0 is served before all others that wait, 7 after them.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9218#section-4.1>
+pub(crate) type Urgency = u8;
 
 /// Whether an idle connection will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +96,7 @@ impl Connection {
 #[derive(Debug, Default)]
 struct Group {
     connections: Vec<ConnectionId>,
+    /// In their order.
     waiters: VecDeque<WaiterId>,
     /// A first attempt failed, so those who waited to learn the protocol from it no longer wait for one another.
     probe_failed: bool,
@@ -119,6 +128,7 @@ impl Policy {
         &mut self,
         key: PoolKey,
         freshness: Freshness,
+        urgency: Urgency,
         now: Duration,
     ) -> (WaiterId, Vec<Action>) {
         let mut actions = Vec::new();
@@ -132,8 +142,9 @@ impl Policy {
         for id in self.connections_of(&key, gives_way) {
             self.close(id, &mut actions);
         }
-        let waiter = WaiterId(self.new_id());
-        self.groups.entry(key.clone()).or_default().waiters.push_back(waiter);
+        let waiter = WaiterId { urgency, number: self.new_id() };
+        let waiters = &mut self.groups.entry(key.clone()).or_default().waiters;
+        waiters.insert(waiters.partition_point(|other| *other < waiter), waiter);
         self.waiting.insert(waiter, key);
         self.serve(now, &mut actions);
         (waiter, actions)
@@ -288,7 +299,7 @@ impl Policy {
         actions
     }
 
-    /// Serves all who can be served, those who came first at the front.
+    /// Serves all who can be served, the most urgent first, and of those who are alike those who came first.
     fn serve(&mut self, now: Duration, actions: &mut Vec<Action>) {
         let mut order: Vec<(WaiterId, Arc<PoolKey>)> = self
             .groups

@@ -8,6 +8,7 @@ use super::*;
 
 const LIMITS: Limits = Limits { per_key: 2, total: 4, idle_timeout: Duration::from_secs(10) };
 const NOW: Duration = Duration::ZERO;
+const USUAL: Urgency = 3;
 
 fn key(host: &str, scheme: Scheme) -> PoolKey {
     PoolKey::new("partition", scheme, host, 1)
@@ -33,10 +34,10 @@ fn assigned(actions: &[Action]) -> Vec<(WaiterId, ConnectionId)> {
 fn http1_opens_up_to_the_limit_and_serves_in_order() {
     let mut policy = Policy::new(LIMITS);
     let plain = || key("a", Scheme::Http);
-    let (first, one) = policy.obtain(plain(), Freshness::Any, NOW);
-    let (second, two) = policy.obtain(plain(), Freshness::Any, NOW);
-    let (third, three) = policy.obtain(plain(), Freshness::Any, NOW);
-    let (fourth, _) = policy.obtain(plain(), Freshness::Any, NOW);
+    let (first, one) = policy.obtain(plain(), Freshness::Any, USUAL, NOW);
+    let (second, two) = policy.obtain(plain(), Freshness::Any, USUAL, NOW);
+    let (third, three) = policy.obtain(plain(), Freshness::Any, USUAL, NOW);
+    let (fourth, _) = policy.obtain(plain(), Freshness::Any, USUAL, NOW);
     let (a, b) = (opened(&one)[0], opened(&two)[0]);
     assert_eq!(three, []);
     // The second attempt is ready first and goes to the first waiter.
@@ -54,17 +55,17 @@ fn http1_opens_up_to_the_limit_and_serves_in_order() {
 fn a_connection_about_to_be_idle_is_waited_for() {
     let mut policy = Policy::new(LIMITS);
     let plain = || key("a", Scheme::Http);
-    let (_, actions) = policy.obtain(plain(), Freshness::Any, NOW);
+    let (_, actions) = policy.obtain(plain(), Freshness::Any, USUAL, NOW);
     let a = opened(&actions)[0];
     policy.connected(a, Protocol::Http1, 1, NOW);
     policy.returning(a);
-    let (second, actions) = policy.obtain(plain(), Freshness::Any, NOW);
+    let (second, actions) = policy.obtain(plain(), Freshness::Any, USUAL, NOW);
     assert_eq!(actions, []);
     // For one request more it does not suffice, nor for any once it has ended.
-    assert_eq!(opened(&policy.obtain(plain(), Freshness::Any, NOW).1).len(), 1);
+    assert_eq!(opened(&policy.obtain(plain(), Freshness::Any, USUAL, NOW).1).len(), 1);
     assert_eq!(assigned(&policy.released(a, NOW)), [(second, a)]);
     policy.returning(a);
-    policy.obtain(plain(), Freshness::Any, NOW);
+    policy.obtain(plain(), Freshness::Any, USUAL, NOW);
     assert_eq!(opened(&policy.closed(a, NOW)).len(), 1);
 }
 
@@ -72,14 +73,14 @@ fn a_connection_about_to_be_idle_is_waited_for() {
 fn http2_needs_one_connection_and_respects_its_streams() {
     let mut policy = Policy::new(LIMITS);
     let tls = || key("a", Scheme::Https);
-    let (first, one) = policy.obtain(tls(), Freshness::Any, NOW);
-    let (second, two) = policy.obtain(tls(), Freshness::Any, NOW);
-    let (third, _) = policy.obtain(tls(), Freshness::Any, NOW);
+    let (first, one) = policy.obtain(tls(), Freshness::Any, USUAL, NOW);
+    let (second, two) = policy.obtain(tls(), Freshness::Any, USUAL, NOW);
+    let (third, _) = policy.obtain(tls(), Freshness::Any, USUAL, NOW);
     assert_eq!(two, []);
     let a = opened(&one)[0];
     assert_eq!(assigned(&policy.connected(a, Protocol::Http2, 2, NOW)), [(first, a), (second, a)]);
     policy.set_stream_limit(a, 3);
-    let (fourth, actions) = policy.obtain(tls(), Freshness::Any, NOW);
+    let (fourth, actions) = policy.obtain(tls(), Freshness::Any, USUAL, NOW);
     assert_eq!(assigned(&actions), [(third, a)]);
     assert_eq!(assigned(&policy.released(a, NOW)), [(fourth, a)]);
 }
@@ -88,9 +89,9 @@ fn http2_needs_one_connection_and_respects_its_streams() {
 fn after_a_failed_first_handshake_the_others_do_not_queue_behind_one_another() {
     let mut policy = Policy::new(LIMITS);
     let tls = || key("a", Scheme::Https);
-    let (first, one) = policy.obtain(tls(), Freshness::Any, NOW);
-    policy.obtain(tls(), Freshness::Any, NOW);
-    policy.obtain(tls(), Freshness::Any, NOW);
+    let (first, one) = policy.obtain(tls(), Freshness::Any, USUAL, NOW);
+    policy.obtain(tls(), Freshness::Any, USUAL, NOW);
+    policy.obtain(tls(), Freshness::Any, USUAL, NOW);
     let actions = policy.connect_failed(opened(&one)[0], NOW);
     assert_eq!(actions[0], Action::Fail { waiter: first });
     let attempts = opened(&actions);
@@ -106,12 +107,12 @@ fn the_total_is_kept_by_closing_what_is_idle_and_else_by_waiting() {
     let mut policy = Policy::new(LIMITS);
     let mut busy = Vec::new();
     for host in ["a", "b", "c", "d"] {
-        let (_, actions) = policy.obtain(key(host, Scheme::Http), Freshness::Any, NOW);
+        let (_, actions) = policy.obtain(key(host, Scheme::Http), Freshness::Any, USUAL, NOW);
         let connection = opened(&actions)[0];
         policy.connected(connection, Protocol::Http1, 1, NOW);
         busy.push(connection);
     }
-    let (waiter, actions) = policy.obtain(key("e", Scheme::Http), Freshness::Any, NOW);
+    let (waiter, actions) = policy.obtain(key("e", Scheme::Http), Freshness::Any, USUAL, NOW);
     assert_eq!(actions, []);
     let actions = policy.released(busy[1], NOW);
     assert_eq!(actions[0], Action::Close { connection: busy[1] });
@@ -122,7 +123,7 @@ fn the_total_is_kept_by_closing_what_is_idle_and_else_by_waiting() {
 #[test]
 fn partitions_and_credentials_share_nothing() {
     let mut policy = Policy::new(LIMITS);
-    let (_, actions) = policy.obtain(key("a", Scheme::Http), Freshness::Any, NOW);
+    let (_, actions) = policy.obtain(key("a", Scheme::Http), Freshness::Any, USUAL, NOW);
     let connection = opened(&actions)[0];
     policy.connected(connection, Protocol::Http1, 1, NOW);
     policy.released(connection, NOW);
@@ -132,24 +133,24 @@ fn partitions_and_credentials_share_nothing() {
         PoolKey { tls_configuration: 1, ..key("a", Scheme::Http) },
     ];
     for stranger in strangers {
-        let (_, actions) = policy.obtain(stranger, Freshness::Any, NOW);
+        let (_, actions) = policy.obtain(stranger, Freshness::Any, USUAL, NOW);
         assert_eq!((assigned(&actions).len(), opened(&actions).len()), (0, 1));
     }
-    assert_eq!(assigned(&policy.obtain(key("a", Scheme::Http), Freshness::Any, NOW).1).len(), 1);
+    assert_eq!(assigned(&policy.obtain(key("a", Scheme::Http), Freshness::Any, USUAL, NOW).1).len(), 1);
 }
 
 #[test]
 fn idle_connections_expire_and_distrust_closes_them() {
     let mut policy = Policy::new(LIMITS);
     let plain = || key("a", Scheme::Http);
-    let (_, actions) = policy.obtain(plain(), Freshness::Any, NOW);
+    let (_, actions) = policy.obtain(plain(), Freshness::Any, USUAL, NOW);
     let connection = opened(&actions)[0];
     policy.connected(connection, Protocol::Http1, 1, NOW);
     assert_eq!(policy.next_expiry(), None);
     policy.released(connection, Duration::from_secs(5));
     assert_eq!(policy.next_expiry(), Some(Duration::from_secs(15)));
     assert_eq!(policy.expire(Duration::from_secs(14)), []);
-    let (_, actions) = policy.obtain(plain(), Freshness::DistrustIdle, Duration::from_secs(14));
+    let (_, actions) = policy.obtain(plain(), Freshness::DistrustIdle, USUAL, Duration::from_secs(14));
     assert_eq!(actions[0], Action::Close { connection });
     let connection = opened(&actions)[0];
     policy.connected(connection, Protocol::Http1, 1, Duration::from_secs(14));
@@ -161,8 +162,8 @@ fn idle_connections_expire_and_distrust_closes_them() {
 #[test]
 fn giving_up_ends_the_attempt_that_nobody_waits_for() {
     let mut policy = Policy::new(LIMITS);
-    let (first, one) = policy.obtain(key("a", Scheme::Http), Freshness::Any, NOW);
-    let (_, two) = policy.obtain(key("a", Scheme::Http), Freshness::Any, NOW);
+    let (first, one) = policy.obtain(key("a", Scheme::Http), Freshness::Any, USUAL, NOW);
+    let (_, two) = policy.obtain(key("a", Scheme::Http), Freshness::Any, USUAL, NOW);
     let surplus = opened(&two)[0];
     assert_eq!(policy.cancel(first, NOW), [Action::Close { connection: surplus }]);
     assert_eq!(opened(&one).len(), 1);
@@ -171,7 +172,7 @@ fn giving_up_ends_the_attempt_that_nobody_waits_for() {
 
 #[derive(Clone, Debug)]
 enum Event {
-    Obtain { host: u8, https: bool, distrust: bool },
+    Obtain { host: u8, https: bool, distrust: bool, urgency: Urgency },
     Cancel(usize),
     Connected { which: usize, http2: bool, limit: usize },
     Failed(usize),
@@ -183,8 +184,8 @@ enum Event {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        4 => (0u8..4, any::<bool>(), prop::bool::weighted(0.1))
-            .prop_map(|(host, https, distrust)| Event::Obtain { host, https, distrust }),
+        4 => (0u8..4, any::<bool>(), prop::bool::weighted(0.1), 0..8 as Urgency)
+            .prop_map(|(host, https, distrust, urgency)| Event::Obtain { host, https, distrust, urgency }),
         1 => any::<usize>().prop_map(Event::Cancel),
         4 => (any::<usize>(), any::<bool>(), 1usize..4)
             .prop_map(|(which, http2, limit)| Event::Connected { which, http2, limit }),
@@ -272,11 +273,11 @@ proptest! {
         let mut now = NOW;
         for event in events {
             let actions = match event {
-                Event::Obtain { host, https, distrust } => {
+                Event::Obtain { host, https, distrust, urgency } => {
                     let scheme = if https { Scheme::Https } else { Scheme::Http };
                     let key = key(&host.to_string(), scheme);
                     let freshness = if distrust { Freshness::DistrustIdle } else { Freshness::Any };
-                    let (waiter, actions) = policy.obtain(key.clone(), freshness, now);
+                    let (waiter, actions) = policy.obtain(key.clone(), freshness, urgency, now);
                     outside.waiting.insert(waiter, key);
                     actions
                 }
