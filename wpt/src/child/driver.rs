@@ -56,6 +56,11 @@ impl Driver {
             }
             "abort_background_fetch" => Ok(self.fetch(text("id")?)?.abort().await.into()),
             "background_fetches" => Ok(self.fetches()),
+            "set_quota" => {
+                let bytes = parameters["bytes"].as_u64();
+                self.user_agent.profile().quota().set_limit(text("origin")?, bytes);
+                Ok(Value::Null)
+            }
             other => Err(format!("{other} is not there")),
         }
     }
@@ -79,8 +84,9 @@ impl Driver {
     fn fetches(&self) -> Value {
         let fetches = self.user_agent.background_fetch().list();
         let described = fetches.iter().map(|fetch| {
+            let icons: Vec<&str> = fetch.state.icons.iter().map(|icon| icon.src.as_str()).collect();
             json!({
-                "id": fetch.id, "title": fetch.state.title, "downloaded": fetch.state.downloaded,
+                "id": fetch.id, "icons": icons, "title": fetch.state.title, "downloaded": fetch.state.downloaded,
                 "paused": fetch.state.paused, "result": fetch.state.result.as_str(),
             })
         });

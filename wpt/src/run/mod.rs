@@ -79,8 +79,15 @@ pub fn run(
 }
 
 /// How much longer than the suite's timeout a test's process waits for the page to say itself that it is over, and how much
-/// longer the runner waits for the process.
-const GRACE: u64 = 5_000;
+/// longer the runner waits for the process: so many seconds, multiplied as the timeouts are.
+const GRACE: f64 = 5.0;
+
+impl RunOptions {
+    /// So many seconds of the suite's time, in milliseconds.
+    fn milliseconds(&self, seconds: f64) -> u64 {
+        (seconds * 1000.0 * self.timeout_multiplier) as u64
+    }
+}
 
 fn run_one(
     test: &Test,
@@ -89,12 +96,11 @@ fn run_one(
     profile: &std::path::Path,
 ) -> std::io::Result<TestResult> {
     let began = Instant::now();
-    let timeout = f64::from(test.timeout.seconds()) * 1000.0 * options.timeout_multiplier;
     let order = crate::child::Order {
         url: server.url(test.scheme, test.www, &test.id),
         profile: profile.to_owned(),
         load_only: test.kind == Kind::Crash,
-        limit: timeout as u64 + GRACE,
+        limit: options.milliseconds(f64::from(test.timeout.seconds()) + GRACE),
     };
     let outcome = TestProcess::run(&order, server, options)?;
     let mut result = TestResult::without_subtests(&test.id, outcome.status, outcome.message);

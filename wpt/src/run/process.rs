@@ -31,7 +31,8 @@ impl TestProcess {
     pub fn run(order: &Order, server: &Server, options: &RunOptions) -> io::Result<Outcome> {
         let mut console = Vec::new();
         for _ in 0..RESTARTS {
-            let mut outcome = TestProcess::start(server, options)?.outcome(order);
+            let mut outcome =
+                TestProcess::start(server, options)?.outcome(order, options.milliseconds(GRACE));
             console.append(&mut outcome.console);
             if outcome.ending == Ending::Over {
                 outcome.console = console;
@@ -54,7 +55,7 @@ impl TestProcess {
         Ok(TestProcess { process: command.spawn()? })
     }
 
-    fn outcome(mut self, order: &Order) -> Outcome {
+    fn outcome(mut self, order: &Order, grace: u64) -> Outcome {
         let (Some(mut stdin), Some(stdout), Some(stderr)) =
             (self.process.stdin.take(), self.process.stdout.take(), self.process.stderr.take())
         else {
@@ -73,7 +74,7 @@ impl TestProcess {
         line.push('\n');
         // If it is gone already, that is seen below.
         let _ = stdin.write_all(line.as_bytes()).and_then(|()| stdin.flush());
-        let outcome = match answer.recv_timeout(Duration::from_millis(order.limit + GRACE)) {
+        let outcome = match answer.recv_timeout(Duration::from_millis(order.limit + grace)) {
             Ok(Ok(line)) if !line.is_empty() => serde_json::from_str(&line).unwrap_or_else(|error| {
                 Outcome::without_subtests(
                     Status::Error,

@@ -1,0 +1,3 @@
+//! What the adapter's tests share.
+
+pub(crate) mod suite_server;
