@@ -1,9 +1,13 @@
 //! TLS, and HTTP/2 where ALPN says so.
 
+use bytes::Bytes;
 use futures::future::join_all;
-use longhaul::fetch::{BodyError, FetchOptions, NetworkError, TlsFailure};
+use futures::{SinkExt as _, StreamExt as _};
+use http_body_util::BodyExt as _;
+use longhaul::fetch::{Body, BodyError, FetchOptions, Method, NetworkError, TlsFailure};
 use tokio::sync::mpsc;
 
+use crate::support::over::Over;
 use crate::support::{
     Server, body, chunk, fetch, reason, reply, reply_by_channel, request, tls, user_agent,
     user_agent_trusting,
@@ -75,4 +79,37 @@ async fn an_abort_resets_its_stream_and_leaves_the_connection() {
     drop(sent.recv().await.unwrap());
     assert_eq!(body(again).await.unwrap(), "");
     assert_eq!(server.accepted(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_directions_flow_at_once() {
+    let over = Over::Http2;
+    // Gives back each piece as it comes.
+    let server = over
+        .streaming(|request| async {
+            let (sender, reply) = reply_by_channel(200, &[]);
+            tokio::spawn(async move {
+                let mut pieces = request.into_body().into_data_stream();
+                while let Some(Ok(piece)) = pieces.next().await {
+                    if !piece.is_empty() && sender.send(Ok(piece)).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            reply
+        })
+        .await;
+    let (mut source, chunks) = futures::channel::mpsc::channel::<Result<Bytes, BodyError>>(0);
+    let mut post = request(&server.origin(), "/echo");
+    post.method = Method::POST;
+    post.body = Some(Body::from_stream(chunks.boxed(), None, None));
+    let response = fetch(&over.user_agent().await, post).await;
+    assert_eq!(response.reason(), None);
+    let mut stream = response.body.unwrap().into_stream();
+    for piece in ["one", "two", "three"] {
+        source.send(Ok(piece.into())).await.unwrap();
+        assert_eq!(chunk(&mut stream).await, Some(Ok(piece.into())));
+    }
+    drop(source);
+    assert_eq!(chunk(&mut stream).await, None);
 }

@@ -11,6 +11,7 @@ mod cookies;
 mod cors;
 mod hsts;
 mod http2;
+mod misdirected;
 mod policies;
 mod priorities;
 mod proxies;
