@@ -213,6 +213,9 @@ ROUTES = [
     ("GET", "*", handlers.file_handler),
 ]
 
+# A name from before the parser was renamed, which tests still use.
+REWRITES = [("GET", "/resources/WebIDLParser.js", "/resources/webidl2/lib/webidl2.js")]
+
 
 def configuration(checkout, certificates):
     openssl = {
@@ -265,6 +268,7 @@ def serve(checkout, certificates, until_eof):
                     port=port,
                     doc_root=checkout,
                     routes=ROUTES,
+                    rewrites=REWRITES,
                     config=settings,
                     bind_address=True,
                     **options,
