@@ -139,9 +139,6 @@ pub enum ProtocolError {
     /// More interim responses than is sane.
     #[error("too many interim responses")]
     TooManyInterimResponses,
-    /// The connection was switched to another protocol that nobody asked for.
-    #[error("the server switched protocols unasked")]
-    UnexpectedUpgrade,
     /// Something else.
     #[error("{0}")]
     Other(String),

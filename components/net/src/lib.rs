@@ -6,15 +6,13 @@
 //! # Limits
 //!
 //! What hyper refuses to carry, or keeps to itself:
-//! - Names of headers go out in Title-Case on HTTP/1.1 and come in in lower case.
-//! - A reason phrase with bytes beyond ASCII comes in empty.
 //! - Interim responses are heard on HTTP/1.1 only; so `Expect: 100-continue` holds a body back there only. hyper reads and drops
 //!   those of HTTP/2, and hearing them would take driving `h2` without it.
 //! - A server's push is refused from the start, HTTP/3 is not spoken, and connections are never coalesced across hosts.
 //! - Trailers are read ([`Body::trailers`]) and never sent.
 //!
-//! Values of headers are bytes and stay as they are, except that NUL, CR, LF and other controls cannot be sent
-//! ([`Error::Unrepresentable`]) and make a response malformed.
+//! Headers are bytes and stay as they are; on HTTP/1.1 that goes for the case of their names too. NUL, CR and LF cannot be sent
+//! ([`Error::Unrepresentable`]) and make a response malformed; HTTP/2 takes no other controls either.
 #![forbid(unsafe_code)]
 
 mod body;
@@ -27,6 +25,7 @@ mod exchange;
 mod happy_eyeballs;
 #[cfg(feature = "hickory")]
 mod hickory_resolver;
+mod http1_heads;
 mod hyper_error;
 mod message;
 mod network;

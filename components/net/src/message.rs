@@ -13,6 +13,7 @@ use http::{Method, Uri};
 use crate::connect::Protocol;
 use crate::error::{Error, RequestLinePart};
 use crate::exchange::Exchange;
+use crate::http1_heads::{RequestHeaders, is_visible};
 use crate::outgoing_body::{BodySource, OutgoingBody};
 use crate::pool_key::Scheme;
 use crate::request::{Request, RequestBody};
@@ -23,7 +24,12 @@ pub(crate) struct Prepared {
     scheme: Scheme,
     authority: Authority,
     target: PathAndQuery,
+    /// As hyper carries them.
     headers: HeaderMap,
+    /// As they are, but for the host.
+    own_headers: RequestHeaders,
+    /// The first one that HTTP/2 cannot carry.
+    only_for_http1: Option<String>,
     body: Option<BodySource>,
     expects_continue: Option<Duration>,
     exchange: Arc<Exchange>,
@@ -66,7 +72,15 @@ impl Prepared {
             RequestBody::Bytes(bytes) => BodySource::Bytes(bytes),
             RequestBody::Stream { stream, length } => BodySource::Stream { stream, length },
         };
-        let headers = header_map(request.headers, &body)?;
+        let (headers, only_for_http1) = header_map(&request.headers, &body)?;
+        // NOTE: lengths have been found to be one and the same.
+        let mut has_length = false;
+        let own_headers = request.headers.into_iter().filter(|(name, _)| {
+            let is_length = name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str().as_bytes());
+            let is_repeated = is_length && std::mem::replace(&mut has_length, true);
+            !is_repeated && !name.eq_ignore_ascii_case(HOST.as_str().as_bytes())
+        });
+        let own_headers = own_headers.collect();
         let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
         let expects_continue = headers.get(EXPECT).is_some_and(expects).then_some(continue_timeout);
         let exchange = Exchange::new(request.on_body_chunk, request.on_informational, most_interim_responses);
@@ -76,6 +90,8 @@ impl Prepared {
             authority,
             target,
             headers,
+            own_headers,
+            only_for_http1,
             body: Some(body),
             expects_continue,
             exchange: Arc::new(exchange),
@@ -84,6 +100,21 @@ impl Prepared {
 
     pub(crate) fn exchange(&self) -> &Arc<Exchange> {
         &self.exchange
+    }
+
+    /// The headers as they go out on HTTP/1.1.
+    pub(crate) fn own_headers(&self) -> &RequestHeaders {
+        &self.own_headers
+    }
+
+    /// Whether that protocol can carry the headers.
+    pub(crate) fn check(&self, protocol: Protocol) -> Result<(), Error> {
+        match &self.only_for_http1 {
+            Some(header) if protocol == Protocol::Http2 => {
+                Err(Error::Unrepresentable { header: header.clone() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether sending it twice is the same as sending it once.
@@ -176,12 +207,17 @@ impl Prepared {
     }
 }
 
-fn header_map(headers: Vec<(Bytes, Bytes)>, body: &BodySource) -> Result<HeaderMap, Error> {
+/// The headers, with something in the place of values that hyper does not carry, and the first of those.
+fn header_map(headers: &[(Bytes, Bytes)], body: &BodySource) -> Result<(HeaderMap, Option<String>), Error> {
     let mut map = HeaderMap::with_capacity(headers.len());
+    let mut only_for_http1 = None;
     for (name, value) in headers {
-        let unrepresentable =
-            || Error::Unrepresentable { header: String::from_utf8_lossy(&name).into_owned() };
-        let header_name = HeaderName::from_bytes(&name).map_err(|_| unrepresentable())?;
+        let printable = || String::from_utf8_lossy(name).into_owned();
+        let unrepresentable = || Error::Unrepresentable { header: printable() };
+        if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
+            return Err(unrepresentable());
+        }
+        let header_name = HeaderName::from_bytes(name).map_err(|_| unrepresentable())?;
         // The body's framing is ours: a second opinion on it would let one request pass for two.
         let lies = header_name == TRANSFER_ENCODING
             || (header_name == CONTENT_LENGTH
@@ -189,14 +225,19 @@ fn header_map(headers: Vec<(Bytes, Bytes)>, body: &BodySource) -> Result<HeaderM
         if lies {
             return Err(unrepresentable());
         }
-        let header_value = HeaderValue::from_maybe_shared(value).map_err(|_| unrepresentable())?;
+        let header_value = HeaderValue::from_maybe_shared(value.clone()).or_else(|_| {
+            only_for_http1.get_or_insert_with(printable);
+            let shown: Vec<u8> =
+                value.iter().map(|byte| if is_visible(*byte) { *byte } else { b'?' }).collect();
+            HeaderValue::from_bytes(&shown).map_err(|_| unrepresentable())
+        })?;
         if header_name == CONTENT_LENGTH {
             map.insert(header_name, header_value);
         } else {
             map.try_append(header_name, header_value).map_err(|_| unrepresentable())?;
         }
     }
-    Ok(map)
+    Ok((map, only_for_http1))
 }
 
 /// The headers as bytes.

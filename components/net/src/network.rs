@@ -15,6 +15,7 @@ use crate::config::{HeaderLimits, NetworkConfig, Timeouts};
 use crate::connect::{ConnectionInfo, Connector, Protocol};
 use crate::error::{ConfigError, Error, ProtocolError, Sent};
 use crate::exchange::Exchange;
+use crate::http1_heads::ResponseHead;
 use crate::hyper_error::head_error;
 use crate::message::{Prepared, TargetForm, header_list};
 use crate::pool::{Disposal, Freshness, Lease, Pool};
@@ -194,6 +195,7 @@ impl Inner {
             let lease = self.pool.obtain(key.clone(), freshness, sending.urgency).await?;
             let (reuse, protocol) = (lease.reuse(), lease.protocol());
             sending.judge(lease.info()).await?;
+            prepared.check(protocol)?;
             if sending.dedicated {
                 lease.leave_pool();
             }
@@ -236,11 +238,12 @@ impl Inner {
         sending: &Sending,
     ) -> Result<Response, Error> {
         let exchange = prepared.exchange().clone();
+        let headers = prepared.own_headers().clone();
         let request_start = Instant::now();
         let answering = async {
             tokio::select! {
                 biased;
-                result = lease.send(message) => Ok(result),
+                result = lease.send(message, &headers) => Ok(result),
                 error = exchange.failed() => Err(error),
                 () = self.response_overdue(&exchange) => Err(Error::ResponseTimeout),
             }
@@ -269,12 +272,10 @@ impl Inner {
         let response_start = Instant::now();
         let mut upgraded = None;
         if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
-            if sending.upgrade == Upgrade::Refuse {
-                exchange.abandon();
-                return Err(Error::Protocol(ProtocolError::UnexpectedUpgrade));
-            }
             let stream = hyper::upgrade::on(&mut response).await.map_err(|error| head_error(&error))?;
-            upgraded = Some(Upgraded::new(stream));
+            // NOTE: a connection that nobody wanted to switch is of no use to anybody.
+            upgraded = (sending.upgrade == Upgrade::Accept).then(|| Upgraded::new(stream));
+            lease.leave_pool();
         }
         let presence = match response.status() {
             http::StatusCode::SWITCHING_PROTOCOLS
@@ -330,14 +331,11 @@ impl Inner {
             http::Version::HTTP_10 => Version::Http10,
             _ => Version::Http11,
         };
-        let reason = match parts.extensions.get::<hyper::ext::ReasonPhrase>() {
-            Some(reason) => Bytes::copy_from_slice(reason.as_bytes()),
-            // hyper leaves out a phrase that is the usual one.
-            None if version != Version::Http2 => {
-                Bytes::from_static(parts.status.canonical_reason().unwrap_or_default().as_bytes())
-            }
-            None => Bytes::new(),
-        };
+        let head = lease.response_head().unwrap_or_else(|| ResponseHead {
+            status: parts.status.as_u16(),
+            reason: Bytes::new(),
+            headers: header_list(&parts.headers),
+        });
         let info = lease.info();
         let (remote, proxy) = (info.remote, info.proxy.clone());
         let fresh = |phase| (lease.reuse() == Reuse::Fresh).then(|| clamp(phase, started));
@@ -352,7 +350,6 @@ impl Inner {
             reuse: lease.reuse(),
             protocol: version,
         };
-        let headers = header_list(&parts.headers);
         let body = Body::new(
             incoming,
             presence,
@@ -366,7 +363,7 @@ impl Inner {
             },
             self.throttle.clone(),
         );
-        let status = parts.status.as_u16();
+        let ResponseHead { status, reason, headers } = head;
         Ok(Response { status, reason, version, headers, body, timing, remote, proxy, upgraded: None })
     }
 }

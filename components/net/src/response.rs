@@ -13,18 +13,13 @@ use crate::upgraded::Upgraded;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Response {
-    /// The status, 200 to 999; or 101 with [`Response::upgraded`].
+    /// The status, of at most three digits; 101 with [`Response::upgraded`] if the request wanted it.
     pub status: u16,
     /// The reason phrase; empty in HTTP/2.
-    ///
-    /// NOTE: hyper gives an empty one for a phrase with bytes beyond ASCII.
     pub reason: Bytes,
     /// The version of HTTP it came in.
     pub version: Version,
-    /// The headers; their values are the bytes that came.
-    ///
-    /// NOTE: names are in lower case, because hyper keeps the case that came on HTTP/1.1 to itself. Headers of one name keep their
-    /// order.
+    /// The headers as they came, in their order. Values are without spaces and tabs around them; in HTTP/2 names are in lower case.
     pub headers: Vec<(Bytes, Bytes)>,
     /// The body. Dropping it early closes the HTTP/1.1 connection or resets the HTTP/2 stream.
     pub body: Body,

@@ -14,6 +14,7 @@ use super::{ConnectionSettings, Http1Sender, Http2Sender, Line, Pool};
 use crate::connect::{ConnectionInfo, Connector, Protocol};
 use crate::dialer::ByteStream;
 use crate::error::Error;
+use crate::http1_heads::{Heads, WithHeads};
 use crate::hyper_error::head_error;
 use crate::outgoing_body::OutgoingBody;
 use crate::pool_key::PoolKey;
@@ -28,14 +29,21 @@ pub(crate) enum Sender {
     Http2(Http2Sender),
 }
 
-/// The way back for an HTTP/1.1 sender whose request is over.
+/// The way back for an HTTP/1.1 sender whose request is over, and the heads that pass by its side.
 #[derive(Clone)]
-pub(crate) struct Returns(mpsc::UnboundedSender<Http1Sender>);
+pub(crate) struct Returns {
+    back: mpsc::UnboundedSender<Http1Sender>,
+    heads: Heads,
+}
 
 impl Returns {
     pub(super) fn give_back(&self, sender: Http1Sender) {
         // A connection that has ended wants nothing back.
-        let _ = self.0.send(sender);
+        let _ = self.back.send(sender);
+    }
+
+    pub(super) fn heads(&self) -> &Heads {
+        &self.heads
     }
 }
 
@@ -82,8 +90,11 @@ async fn drive_http1(
     info: ConnectionInfo,
     settings: &ConnectionSettings,
 ) -> Result<(), Error> {
-    // NOTE: hyper carries the names of headers in lower case. On the wire they get the case that servers have always seen; the exact
-    // case of an author's header is lost.
+    let heads = Heads::default();
+    let is_secure = info.secure_connect.is_some();
+    let longest = settings.header_limits.bytes as usize;
+    let io = WithHeads::new(io, heads.clone(), is_secure, longest);
+    // NOTE: what hyper adds by itself gets the case that servers have always seen.
     let (sender, connection) = hyper::client::conn::http1::Builder::new()
         .title_case_headers(true)
         .max_headers(settings.header_limits.count)
@@ -94,7 +105,11 @@ async fn drive_http1(
     let (returns, mut returned) = mpsc::unbounded_channel();
     {
         let Some(pool) = pool.upgrade() else { return Ok(()) };
-        pool.connected(id, Line::Http1 { idle: Some(sender), returns: Returns(returns) }, info);
+        pool.connected(
+            id,
+            Line::Http1 { idle: Some(sender), returns: Returns { back: returns, heads } },
+            info,
+        );
     }
     let connection = connection.with_upgrades();
     tokio::pin!(connection);

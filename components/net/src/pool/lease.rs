@@ -8,6 +8,7 @@ use super::Pool;
 use super::connection::Sender;
 use super::policy::ConnectionId;
 use crate::connect::{ConnectionInfo, Protocol};
+use crate::http1_heads::{RequestHeaders, ResponseHead};
 use crate::outgoing_body::OutgoingBody;
 use crate::task_group::TaskGroup;
 use crate::timing::Reuse;
@@ -60,20 +61,32 @@ impl Lease {
         self.reuse
     }
 
-    /// Sends. The message comes back when none of it was sent.
+    /// Sends, on HTTP/1.1 with those headers. The message comes back when none of it was sent.
     pub(crate) async fn send(
         &mut self,
         message: http::Request<OutgoingBody>,
+        headers: &RequestHeaders,
     ) -> Result<http::Response<Incoming>, (hyper::Error, Option<http::Request<OutgoingBody>>)> {
         self.used = true;
         let result = match self.sender.as_mut().expect("the sender is there until the lease is disposed of") {
-            Sender::Http1(sender, _) => sender.try_send_request(message).await,
+            Sender::Http1(sender, returns) => {
+                returns.heads().begin(message.method().clone(), headers.clone());
+                sender.try_send_request(message).await
+            }
             Sender::Http2(sender) => sender.try_send_request(message).await,
         };
         result.map_err(|mut error| {
             let message = error.take_message();
             (error.into_error(), message)
         })
+    }
+
+    /// The head of the response as it came, on HTTP/1.1.
+    pub(crate) fn response_head(&self) -> Option<ResponseHead> {
+        match &self.sender {
+            Some(Sender::Http1(_, returns)) => returns.heads().take_response(),
+            _ => None,
+        }
     }
 
     /// Lets nobody have the connection after or beside this request.

@@ -80,6 +80,20 @@ impl Server {
         .await
     }
 
+    /// The same, and then closes it.
+    pub(crate) async fn saying_and_closing(answer: impl Into<Vec<u8>>) -> Server {
+        let answer: Arc<Vec<u8>> = Arc::new(answer.into());
+        Server::raw(move |_, mut stream| {
+            let answer = answer.clone();
+            async move {
+                if read_head(&mut stream).await.is_some() {
+                    let _ = stream.write_all(&answer).await;
+                }
+            }
+        })
+        .await
+    }
+
     /// HTTP/1.1 without TLS by hyper. The service is told the connection's number.
     pub(crate) async fn http<F, T>(service: F) -> Server
     where
@@ -255,7 +269,11 @@ pub(crate) fn network_with(change: impl FnOnce(&mut NetworkConfig)) -> Network {
 
 /// The first value of this name.
 pub(crate) fn header<'a>(response: &'a Response, name: &str) -> Option<&'a [u8]> {
-    response.headers.iter().find(|(other, _)| other == name.as_bytes()).map(|(_, value)| value.as_ref())
+    response
+        .headers
+        .iter()
+        .find(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| value.as_ref())
 }
 
 /// A certificate authority made for one test.

@@ -17,7 +17,7 @@ async fn bytes_of_headers_and_reason_are_kept_both_ways() {
         async move {
             while let Some(head) = read_head(&mut stream).await {
                 heads.send(head).expect("the test still listens");
-                let answer = b"HTTP/1.1 299 Quite Good\r\nX-One: a\xE9\xFF\r\nSet-Cookie: a=1\r\nSET-COOKIE: b=2\r\nContent-Length: 0\r\n\r\n";
+                let answer = b"HTTP/1.1 299 Quite G\xF6\xF6d\r\nX-oNe: \t a\xE9\x01\xFF\x0C \r\nSet-Cookie: a=1\r\nSET-COOKIE: b=2\r\nContent-Length: 0\r\n\r\n";
                 stream.write_all(answer).await.expect("the client reads");
             }
         }
@@ -29,25 +29,26 @@ async fn bytes_of_headers_and_reason_are_kept_both_ways() {
         (Bytes::from_static(b"X-Twice"), Bytes::from_static(b"1")),
         (Bytes::from_static(b"x-twice"), Bytes::from_static(b"2")),
         (Bytes::from_static(b"X-Empty"), Bytes::new()),
+        (Bytes::from_static(b"X-Bell"), Bytes::from_static(b"\x07\x1F\x7F")),
     ];
     let response = network().send(request, server.key()).await.expect("the server answers");
     let expected = [
         &b"PURGE /a%20b?c='d' HTTP/1.1\r\nHost: localhost:"[..],
         server.address.port().to_string().as_bytes(),
-        b"\r\nX-Latin: caf\xE9 \xFF\r\nX-Twice: 1\r\nX-Twice: 2\r\nX-Empty: \r\n\r\n",
+        b"\r\nx-latin: caf\xE9 \xFF\r\nX-Twice: 1\r\nx-twice: 2\r\nX-Empty: \r\nX-Bell: \x07\x1F\x7F\r\n\r\n",
     ]
     .concat();
     assert_eq!(
         head.recv().await.as_deref().map(String::from_utf8_lossy),
         Some(String::from_utf8_lossy(&expected))
     );
-    assert_eq!((response.status, response.reason.as_ref()), (299, &b"Quite Good"[..]));
+    assert_eq!((response.status, response.reason.as_ref()), (299, &b"Quite G\xF6\xF6d"[..]));
     assert_eq!(response.version, Version::Http11);
-    assert_eq!(header(&response, "x-one"), Some(&b"a\xE9\xFF"[..]));
+    assert_eq!(header(&response, "X-oNe"), Some(&b"a\xE9\x01\xFF\x0C"[..]));
     let cookies: Vec<&[u8]> = response
         .headers
         .iter()
-        .filter(|(name, _)| name == "set-cookie")
+        .filter(|(name, _)| name.eq_ignore_ascii_case(b"set-cookie"))
         .map(|(_, value)| value.as_ref())
         .collect();
     assert_eq!(cookies, [b"a=1", b"b=2"]);
@@ -83,11 +84,81 @@ async fn a_flood_of_interim_responses_is_ended() {
 }
 
 #[tokio::test]
-async fn a_switch_of_protocols_that_nobody_asked_for_is_an_error() {
-    let server =
-        Server::saying("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").await;
-    let error = server.get(&network()).await.expect_err("101 is no response");
-    assert!(matches!(error, Error::Protocol(ProtocolError::UnexpectedUpgrade)), "{error:?}");
+async fn a_switch_of_protocols_that_nobody_asked_for_is_an_answer_without_a_body() {
+    let server = Server::saying(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nwhat the other protocol says",
+    )
+    .await;
+    let network = network();
+    for connections in 1..=2 {
+        let response = server.get(&network).await.expect("an answer");
+        assert!(response.status == 101 && response.upgraded.is_none());
+        assert_eq!(read(response.body).await.expect("nothing is sound"), b"");
+        assert_eq!(server.connections(), connections, "nobody else gets the connection");
+    }
+}
+
+/// <https://fetch.spec.whatwg.org/#header-list-extract-a-length>
+#[tokio::test]
+async fn a_length_that_is_none_is_no_length_and_two_that_differ_are_a_fault() {
+    let network = network();
+    for (lengths, expected) in [
+        ("Content-Length: 3", Some("abc")),
+        ("Content-Length: 3, 3\r\ncontent-length:3", Some("abc")),
+        ("Content-Length: 3s", Some("abcdef")),
+        ("Content-Length: -1", Some("abcdef")),
+        ("Content-Length:", Some("abcdef")),
+        ("Content-Length: x, x", Some("abcdef")),
+        ("Content-Length: 3, 03", None),
+        ("Content-Length: 3\r\nContent-Length: x", None),
+    ] {
+        let server = Server::saying_and_closing(format!("HTTP/1.1 200 OK\r\n{lengths}\r\n\r\nabcdef")).await;
+        match (server.get(&network).await, expected) {
+            (Ok(response), Some(expected)) => {
+                assert_eq!(
+                    read(response.body).await.expect("a sound body"),
+                    expected.as_bytes(),
+                    "{lengths}"
+                );
+            }
+            (Err(Error::Protocol(_)), None) => {}
+            (answer, _) => panic!("{lengths}: {answer:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn statuses_have_up_to_three_digits_and_need_no_phrase() {
+    let network = network();
+    for (line, expected) in [
+        ("HTTP/1.1 7 Low", Some((7, "Low"))),
+        ("HTTP/1.1 099 Low", Some((99, "Low"))),
+        ("HTTP/1.0 200", Some((200, ""))),
+        ("HTTP/1.1 999  High ", Some((999, "High"))),
+        ("HTTP/1.1 1000 Higher", None),
+        ("HTTP/1.1 20x OK", None),
+        ("HTTP/1.1", None),
+    ] {
+        let server = Server::saying(format!("{line}\r\nX: y\r\nContent-Length: 2\r\n\r\nok")).await;
+        match (server.get(&network).await, expected) {
+            (Ok(response), Some((status, reason))) => {
+                assert_eq!((response.status, response.reason.as_ref()), (status, reason.as_bytes()));
+                assert_eq!(read(response.body).await.expect("a sound body"), b"ok");
+            }
+            (Err(Error::Protocol(_)), None) => {}
+            (answer, _) => panic!("{line}: {answer:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_without_its_empty_line_is_whole_where_the_connection_ends_in_the_clear() {
+    let server = Server::saying_and_closing("HTTP/1.1 200 OK\nX-A: 1\nX-a: \nX-B: 2").await;
+    let response = server.get(&network()).await.expect("an answer");
+    let headers: Vec<_> =
+        response.headers.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
+    assert_eq!(headers, [(&b"X-A"[..], &b"1"[..]), (b"X-a", b""), (b"X-B", b"2")]);
+    assert_eq!(read(response.body).await.expect("nothing is sound"), b"");
 }
 
 #[tokio::test]
