@@ -51,6 +51,7 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
     ("now", now),
     ("packageBody", fetch::package_body),
     ("pullBody", streams::pull_body),
+    ("hasBodyEnded", streams::has_body_ended),
     ("eventParents", event_parents),
     ("handlerScope", handler_scope),
     ("hasActivation", has_activation),

@@ -106,6 +106,9 @@ fn take(pending: &Pending) -> Option<Resolver> {
     pending.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
+/// So much of a body is fetched before script asks for it: a page that looks at heads only keeps no connections.
+const READ_AHEAD: usize = 64 << 10;
+
 /// <https://fetch.spec.whatwg.org/#dom-global-fetch>
 pub(crate) fn fetch_method(
     realm: &dyn Realm,
@@ -149,7 +152,7 @@ pub(crate) fn fetch_method(
     // 11. The fetch; its response comes back in a task.
     let url = request.url().to_string();
     let timing = ResourceTiming::new(realm, request.url(), "fetch");
-    let mut options = FetchOptions { controller, ..FetchOptions::default() };
+    let mut options = FetchOptions { controller, read_ahead: READ_AHEAD, ..FetchOptions::default() };
     if let Some(timing) = timing.clone() {
         options.process_response_end_of_body = Some(Box::new(move |at_end| timing.end(at_end)));
     }

@@ -127,7 +127,8 @@ impl BodySource {
             }
         });
         *self.state() = State::Pulling(handle);
-        let source = Arc::clone(self);
+        // NOTE: who waits for the chunk keeps the source; one that is fetched ahead keeps nobody.
+        let source = Arc::downgrade(self);
         let agent = Arc::clone(realm.agent());
         let id = realm.id();
         let queue = Arc::clone(&agent);
@@ -135,6 +136,7 @@ impl BodySource {
             async move {
                 let Ok((item, stream)) = next.await else { return };
                 let task = move |realm: &dyn Realm| {
+                    let Some(source) = source.upgrade() else { return };
                     let object: ObjectRef = Arc::clone(&source) as ObjectRef;
                     let done = match source.arrived(item, stream) {
                         Ok(chunk) => realm.core("bodySourceChunk", vec![Value::Object(object), chunk]),
@@ -151,6 +153,36 @@ impl BodySource {
             .boxed(),
         );
         Ok(Value::Undefined)
+    }
+
+    /// Whether nothing will come any more, as far as that is known without waiting.
+    fn has_ended(&self) -> bool {
+        let mut state = self.state();
+        let State::Ready { rest, stream } = &mut *state else { return matches!(*state, State::Over) };
+        if !rest.is_empty() {
+            return false;
+        }
+        let ended = loop {
+            match stream.next().now_or_never() {
+                Some(Some(Ok(chunk))) if chunk.is_empty() => {}
+                Some(Some(Ok(chunk))) => {
+                    *rest = chunk;
+                    break false;
+                }
+                Some(Some(Err(error))) => {
+                    let failed = futures::stream::iter([Err(error)]);
+                    *stream = BodyStream::new(failed.boxed());
+                    break false;
+                }
+                Some(None) => break true,
+                None => break false,
+            }
+        };
+        drop(state);
+        if ended {
+            self.over();
+        }
+        ended
     }
 
     fn cancel(&self) {
@@ -171,6 +203,12 @@ impl BodySource {
     }
 }
 
+impl Drop for BodySource {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
 /// A stream of script over bytes in memory.
 pub(crate) fn stream_of_bytes(realm: &dyn Realm, bytes: Bytes) -> Result<Value, Exception> {
     let source = BodySource::new(BodyStream::from_bytes(bytes), AbortedWith::default(), Box::new(()));
@@ -181,6 +219,11 @@ pub(crate) fn stream_of_bytes(realm: &dyn Realm, bytes: Bytes) -> Result<Value, 
 pub(crate) fn pull_body(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
     let [source] = arguments(args)?;
     native::<BodySource>(&source)?.pull(realm)
+}
+
+pub(crate) fn has_body_ended(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let [source] = arguments(args)?;
+    Ok(Value::Boolean(native::<BodySource>(&source)?.has_ended()))
 }
 
 pub(crate) fn cancel_body(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {

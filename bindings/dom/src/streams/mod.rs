@@ -13,7 +13,7 @@ pub(crate) use body_sink::{BodyFailure, drain};
 pub(crate) use body_source::{BodySource, stream_of_bytes};
 
 pub(crate) use body_sink::{sink_chunk, sink_end, sink_error};
-pub(crate) use body_source::{cancel_body, pull_body};
+pub(crate) use body_source::{cancel_body, has_body_ended, pull_body};
 pub(crate) use codec::{codec_finish, codec_input, codec_output, new_codec};
 pub(crate) use text::{decode_text, encode_text, new_text_decoder};
 

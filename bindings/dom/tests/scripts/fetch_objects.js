@@ -236,6 +236,33 @@ test("fetch(): abort", async () => {
   late.abort();
 });
 
+test("fetch(): answers that nobody reads keep no connections", async () => {
+  const answers = [];
+  for (let number = 0; number < 20; number++) answers.push(await fetch(`/hello.txt?unread=${number}`, { cache: "no-store" }));
+  equal(await answers[0].text(), "hello");
+  equal(await answers[19].text(), "hello");
+});
+
+test("fetch(): a stream hears of its body's end and of its failure by itself", async () => {
+  const broken = (await fetch("/broken")).body.getReader();
+  equal(new TextDecoder().decode((await broken.read()).value), "some");
+  await rejects(TypeError, broken.closed);
+  const whole = (await fetch("/hello.txt?whole", { cache: "no-store" })).body.getReader();
+  equal(new TextDecoder().decode((await whole.read()).value), "hello");
+  equal(await whole.closed, undefined);
+  equal((await whole.read()).done, true);
+});
+
+test("fetch(): the stream of what has been read to its end is not broken off", async () => {
+  const controller = new AbortController();
+  const response = await fetch("/hello.txt?ended", { signal: controller.signal, cache: "no-store" });
+  const reader = response.body.getReader();
+  equal((await reader.read()).value.length, 5);
+  await reader.closed;
+  controller.abort();
+  equal((await reader.read()).done, true);
+});
+
 test("fetch(): an abort breaks the body off", async () => {
   const controller = new AbortController();
   const reading = await fetch("/stall", { signal: controller.signal });

@@ -25,8 +25,9 @@ impl Answer {
     }
 }
 
-/// Serves the answers by path; gives the origin. The path `/hang` never answers, `/stall` stops within its body, `/echo` gives
-/// the request's body back, `/note/x` keeps method and body, and `/log?x` tells what `/note/x` kept, or nothing.
+/// Serves the answers by path; gives the origin. The path `/hang` never answers, `/stall` stops within its body, `/broken` ends
+/// within it, `/echo` gives the request's body back, `/note/x` keeps method and body, and `/log?x` tells what `/note/x` kept, or
+/// nothing.
 pub(crate) async fn serve(answers: HashMap<&'static str, Answer>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
@@ -97,6 +98,11 @@ async fn connection(
                 Answer::ok("text/plain", Vec::new())
             }
             "/hang" => return std::future::pending().await,
+            "/broken" => {
+                let part = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsome";
+                let _ = stream.write_all(part).await;
+                return;
+            }
             "/stall" => {
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst").await;
                 return std::future::pending().await;

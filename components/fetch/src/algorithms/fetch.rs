@@ -57,6 +57,9 @@ pub struct FetchOptions {
     pub preloaded_response: Option<BoxFuture<'static, Response>>,
     /// Told the timing when the response's body has ended.
     pub process_response_end_of_body: Option<TimingCallback>,
+    /// So many bytes of the response's body are fetched before anybody asks for them, so that a short one that nobody reads frees
+    /// its connection. By default none are.
+    pub read_ahead: usize,
 }
 
 /// Fetches. A failure is a network error, whose reason tells why.
@@ -130,6 +133,7 @@ async fn begin(services: Services, request: Request, options: FetchOptions) -> R
         options.process_request_end_of_body.map(|callback| Arc::new(Mutex::new(Some(callback))));
     params.process_early_hints_response = options.process_early_hints_response.map(shared);
     params.process_response_end_of_body = options.process_response_end_of_body;
+    params.read_ahead = options.read_ahead;
     // 9. NOTE: a body is always a body here. 10. NOTE: no remote end listens in.
     // 11. Preloaded resources.
     if may_use_a_preloaded_resource(&params.request) {

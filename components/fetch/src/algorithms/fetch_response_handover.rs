@@ -47,6 +47,7 @@ pub(super) fn fetch_response_handover(mut params: FetchParams, mut response: Res
     response.on_each_layer(|layer| layer.timing = Some(timing.clone()));
     // 4. What the end of the body does.
     let controller = params.controller.clone();
+    let limit = params.read_ahead;
     let at_end = move || {
         let mut timing = params.timing;
         timing.end_time = coarsen_time(params.services.now(), params.cross_origin_isolated);
@@ -72,7 +73,7 @@ pub(super) fn fetch_response_handover(mut params: FetchParams, mut response: Res
             let body = body.map_stream(|stream| {
                 BodyStream::new(ControlledBody::new(stream, controller, Box::new(at_end)).boxed())
             });
-            *response.body_slot() = Some(body);
+            *response.body_slot() = Some(if limit > 0 { body.read_ahead(limit) } else { body });
         }
     }
     response

@@ -18,6 +18,7 @@ use crate::concepts::cookies::parse_and_store_response_set_cookie_headers;
 use crate::concepts::fetch_controller::FetchController;
 use crate::concepts::fetch_params::FetchParams;
 use crate::concepts::fetch_timing_info::coarsen_time;
+use crate::concepts::header_list::HeaderList;
 use crate::concepts::header_name::{is_header_name, is_header_value, normalize_header_value};
 use crate::concepts::hsts::observe_strict_transport_security;
 use crate::concepts::ip_address_space::IpAddressSpace;
@@ -155,12 +156,7 @@ fn wire_request(
         url,
         // NOTE: the network sets `Host`; another one would send the request, and whatever credentials it has, to another site
         // of the same server.
-        headers: request
-            .header_list
-            .iter()
-            .filter(|(name, _)| !name.eq_ignore_ascii_case(b"host"))
-            .map(|(name, value)| (Bytes::copy_from_slice(name), Bytes::copy_from_slice(value)))
-            .collect(),
+        headers: field_lines(&request.header_list),
         body,
         on_body_chunk,
         on_informational: Some(on_informational(params, Arc::clone(first_interim))),
@@ -173,6 +169,19 @@ fn wire_request(
             && params.request.body.as_ref().is_some_and(|body| body.source().is_none()),
         upgrade,
     }
+}
+
+/// The headers as they are sent. NOTE: headers of one name go out as one, with the name as it was first given; as browsers do.
+fn field_lines(headers: &HeaderList) -> Vec<(Bytes, Bytes)> {
+    let mut lines: Vec<(Bytes, Bytes)> = Vec::with_capacity(headers.iter().count());
+    for (name, _) in headers.iter() {
+        let is_sent = name.eq_ignore_ascii_case(b"host")
+            || lines.iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(name));
+        if let (false, Some(value)) = (is_sent, headers.get(name)) {
+            lines.push((Bytes::copy_from_slice(name), Bytes::from(value)));
+        }
+    }
+    lines
 }
 
 fn target(url: &Url) -> String {

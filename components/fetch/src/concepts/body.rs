@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream, Stream, StreamExt as _};
 
 use super::body_tee::tee;
+use super::read_ahead::read_ahead;
 use crate::NetworkError;
 
 /// The bytes of a request or a response, as a stream.
@@ -140,6 +141,16 @@ impl Body {
     pub fn map_stream(self, map: impl FnOnce(BodyStream) -> BodyStream) -> Body {
         let stream = map(self.content.into_stream());
         Body { content: Content::Stream(stream), source: self.source, length: self.length }
+    }
+
+    /// The same body, of which up to so many bytes are fetched before they are asked for.
+    #[must_use]
+    pub(crate) fn read_ahead(self, limit: usize) -> Body {
+        match self.content {
+            // It is all there.
+            Content::Bytes(_) => self,
+            Content::Stream(_) => self.map_stream(|stream| read_ahead(stream, limit)),
+        }
     }
 
     /// A second body of the same bytes. What one of the two has read is kept until the other has read it, or is dropped. One

@@ -29,6 +29,8 @@ pub(crate) struct FetchParams {
     pub(crate) process_request_end_of_body: Option<Shared<Option<EndOfBodyCallback>>>,
     pub(crate) process_early_hints_response: Option<Shared<InformationalCallback>>,
     pub(crate) process_response_end_of_body: Option<TimingCallback>,
+    /// So many bytes of the response's body are fetched before they are asked for.
+    pub(crate) read_ahead: usize,
     /// The sizes of the last response's body.
     pub(crate) body_sizes: Arc<BodySizes>,
     /// <https://fetch.spec.whatwg.org/#fetch-params-cross-origin-isolated-capability>
@@ -65,6 +67,7 @@ impl FetchParams {
             process_request_end_of_body: None,
             process_early_hints_response: None,
             process_response_end_of_body: None,
+            read_ahead: 0,
             body_sizes: Arc::default(),
             cross_origin_isolated,
             preloaded_response_candidate: None,
@@ -97,6 +100,7 @@ impl FetchParams {
         next.process_request_end_of_body = self.process_request_end_of_body.clone();
         next.process_early_hints_response = self.process_early_hints_response.clone();
         next.process_response_end_of_body = self.process_response_end_of_body.take();
+        next.read_ahead = self.read_ahead;
         next.silenced = self.silenced.clone();
         next.id = self.id;
         next.span = self.span.clone();

@@ -27,7 +27,12 @@ pub fn parse_origin(text: &str) -> Origin {
 /// <https://url.spec.whatwg.org/#host-registrable-domain>
 pub fn registrable_domain(host: &Host<String>) -> Option<&str> {
     match host {
-        Host::Domain(domain) => psl::domain_str(domain),
+        Host::Domain(domain) => {
+            // The root's dot is a part of what it ends, which makes it another domain than the one without.
+            let bare = domain.strip_suffix('.').unwrap_or(domain);
+            let registrable = psl::domain_str(bare)?;
+            domain.get(bare.len() - registrable.len()..)
+        }
         Host::Ipv4(_) | Host::Ipv6(_) => None,
     }
 }
@@ -118,6 +123,8 @@ mod tests {
         assert!(!same_site(&origin("http://a.example/"), &origin("https://a.example/")));
         assert!(schemelessly_same_site(&origin("http://a.example/"), &origin("https://a.example/")));
         assert!(!same_site(&origin("http://127.0.0.1/"), &origin("http://127.0.0.2/")));
+        assert!(!same_site(&origin("https://a.example/"), &origin("https://a.example./")));
+        assert!(same_site(&origin("https://a.example.co.uk./"), &origin("https://b.example.co.uk./")));
         let opaque = Origin::new_opaque();
         assert!(same_site(&opaque, &opaque.clone()) && !same_site(&opaque, &Origin::new_opaque()));
     }

@@ -26,9 +26,12 @@ const streamOfSource = (source) => {
   const stream = streams.createReadableByteStream(
     streams.nothing,
     () => {
-      const chunk = native.hook("pullBody", source);
+      const { ahead } = slots;
+      slots.ahead = undefined;
+      const chunk = ahead === undefined && !slots.looksAhead ? native.hook("pullBody", source) : ahead;
       if (chunk !== undefined) {
         deliver(slots, chunk);
+        lookAhead(source, slots);
         return promises.resolvedWith(undefined);
       }
       SetPrototypeAdd(pulling, source);
@@ -43,7 +46,25 @@ const streamOfSource = (source) => {
   );
   slots.stream = stream;
   stream.source = source;
+  // What has ended already is closed from the beginning.
+  if (native.hook("hasBodyEnded", source)) streams.readableByteStreamControllerClose(stream.controller);
   return stream;
+};
+
+// The stream hears of the body's end or failure when it happens, and not when it asks for another chunk: one chunk is fetched before
+// it is asked for.
+const lookAhead = (source, slots) => {
+  if (slots.looksAhead || slots.ahead !== undefined || slots.stream.state !== "readable") return;
+  let chunk;
+  try {
+    chunk = native.hook("pullBody", source);
+  } catch (e) {
+    streams.readableByteStreamControllerError(slots.stream.controller, e);
+    return;
+  }
+  if (chunk === undefined) slots.looksAhead = true;
+  else if (chunk === null) deliver(slots, null);
+  else slots.ahead = chunk;
 };
 
 const pulledFor = (source, slots) => {
@@ -74,12 +95,21 @@ const deliver = (slots, chunk) => {
 
 core.export("bodySourceChunk", (source, chunk) => {
   const slots = native.slots(source);
-  if (slots.stream.state === "readable") deliver(slots, chunk);
+  slots.looksAhead = false;
+  if (slots.stream?.state !== "readable") return pulledFor(source, slots);
+  if (chunk !== null && slots.pulled === undefined) {
+    slots.ahead = chunk;
+    return;
+  }
+  deliver(slots, chunk);
+  if (chunk !== null) lookAhead(source, slots);
   pulledFor(source, slots);
 });
 
 core.export("bodySourceError", (source, reason) => {
   const slots = native.slots(source);
+  slots.looksAhead = false;
+  slots.ahead = undefined;
   if (slots.stream !== undefined) streams.readableByteStreamControllerError(slots.stream.controller, reason);
   pulledFor(source, slots);
 });
