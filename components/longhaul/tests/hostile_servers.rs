@@ -66,20 +66,19 @@ async fn outcome(user_agent: &UserAgent, server: &Server) -> Result<String, Faul
 async fn each_fault_is_told_and_the_next_fetch_is_good(over: Over) {
     let huge = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "a".repeat(1 << 20));
     let flood = "HTTP/1.1 102 Processing\r\n\r\n".repeat(1000);
-    let heads: [(&str, &[u8]); 13] = [
+    let heads: [(&str, &[u8]); 12] = [
         ("nothing", b""),
         ("no HTTP", b"220 mail.example ESMTP\r\n"),
-        ("half a head", b"HTTP/1.1 200 OK\r\nX: a"),
+        ("half a status line", b"HTTP/1.1 20"),
         ("a folded header", b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n"),
         ("NUL in a header", b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n"),
         ("a lone CR in a header", b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 0\r\n\r\n"),
         ("a space before a colon", b"HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 0\r\n\r\n"),
         ("lengths that differ", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nevil!"),
         ("lengths that differ in one header", b"HTTP/1.1 200 OK\r\nContent-Length: 4, 5\r\n\r\nevil!"),
-        ("a negative length", b"HTTP/1.1 200 OK\r\nContent-Length: -4\r\n\r\nevil"),
+        ("lengths that are written differently", b"HTTP/1.1 200 OK\r\nContent-Length: 4, 04\r\n\r\nevil"),
         ("huge headers", huge.as_bytes()),
         ("interim responses only", flood.as_bytes()),
-        ("a switch of protocols", b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nevil"),
     ];
     let user_agent = over.user_agent().await;
     for (name, head) in heads {
@@ -87,7 +86,7 @@ async fn each_fault_is_told_and_the_next_fetch_is_good(over: Over) {
         match outcome(&user_agent, &server).await {
             Err(Fault::Head(NetworkError::Connection { failure, request_may_have_been_sent })) => {
                 assert!(request_may_have_been_sent, "{name}");
-                match (head.is_empty() || name == "half a head", failure) {
+                match (head.is_empty() || name == "half a status line", failure) {
                     (true, ConnectionFailure::Reset) | (false, ConnectionFailure::Protocol(_)) => {}
                     (_, failure) => panic!("{name}: {failure:?}"),
                 }
