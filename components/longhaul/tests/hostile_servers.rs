@@ -238,3 +238,83 @@ async fn a_body_has_a_bound_where_one_is_set() {
     let user_agent = user_agent_with(|config| config.max_response_body = Some(4999)).await;
     assert!(matches!(outcome(&user_agent, &server).await, Err(Fault::Body(_))));
 }
+
+const GOAWAY: u8 = 7;
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// A server of HTTP/2 that answers the first request with these bytes, and any other with `good`, as long as the client talks to it.
+async fn bad_once_over_http2(first: Vec<u8>) -> Server {
+    let requests = Arc::new(AtomicUsize::new(0));
+    Over::Http2
+        .raw(move |mut stream| {
+            let (requests, first) = (requests.clone(), first.clone());
+            async move {
+                let _ = stream.write_all(&frame(4, 0, 0, &[])).await;
+                let _ = stream.flush().await;
+                let mut preface = [0; 24];
+                let _ = stream.read_exact(&mut preface).await;
+                loop {
+                    let mut head = [0; 9];
+                    if stream.read_exact(&mut head).await.is_err() {
+                        return;
+                    }
+                    let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+                    let _ = stream.read_exact(&mut payload).await;
+                    let number = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+                    // The head of a request.
+                    if head[3] == 1 {
+                        // `:status: 200`, and a body.
+                        let good = [frame(1, 4, number, &[0x88]), frame(0, 1, number, b"good")].concat();
+                        let is_first = requests.fetch_add(1, Ordering::SeqCst) == 0;
+                        let _ = stream.write_all(if is_first { &first } else { &good }).await;
+                        let _ = stream.flush().await;
+                        if is_first && first[3] == GOAWAY {
+                            return;
+                        }
+                    }
+                }
+            }
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_fault_of_http2_is_told_and_the_next_fetch_is_good() {
+    // One header of nearly 4 KiB goes to HPACK's table; its number stands for it a thousand times.
+    let mut bomb = vec![0x88, 0x40, 1, b'x', 0x7F, 0xA1, 0x1E];
+    bomb.extend([b'a'; 127 + 0x21 + (0x1E << 7)]);
+    bomb.extend([0xBE; 1000]);
+    let endless = [frame(1, 0, 1, &[0x88]), frame(9, 0, 1, &[0; 16_000]).repeat(1000)].concat();
+    let faults: [(&str, Vec<u8>); 9] = [
+        ("a reset", frame(3, 0, 1, &[0, 0, 0, 2])),
+        ("a goodbye in the middle", frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 1])),
+        ("a push", frame(5, 4, 1, &[0, 0, 0, 2, 0x82, 0x87, 0x84])),
+        ("a body before its head", frame(0, 1, 1, b"evil")),
+        ("a bomb of HPACK", frame(1, 5, 1, &bomb)),
+        ("HPACK that names nothing", frame(1, 5, 1, &[0xFF, 0xFF, 0x7F])),
+        ("a head without an end", endless),
+        ("a frame beyond the limit", frame(0, 0, 1, &vec![0; 70_000])),
+        ("HTTP/1.1", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil".to_vec()),
+    ];
+    let user_agent = Over::Http2.user_agent().await;
+    for (name, fault) in faults {
+        let server = bad_once_over_http2(fault).await;
+        match outcome(&user_agent, &server).await {
+            Err(Fault::Head(NetworkError::Connection { request_may_have_been_sent, .. })) => {
+                assert!(request_may_have_been_sent, "{name}");
+            }
+            Err(Fault::Head(other)) => panic!("{name}: {other:?}"),
+            Err(Fault::Body(other)) => panic!("{name}: {other:?} in the body"),
+            Ok(text) => panic!("{name}: {text:?} was taken for an answer"),
+        }
+        assert_eq!(outcome(&user_agent, &server).await.ok().as_deref(), Some("good"), "after {name}");
+    }
+}
