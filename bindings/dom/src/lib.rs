@@ -36,11 +36,12 @@ mod web_crypto;
 mod xhr;
 
 pub use html::{
-    BrowsingContext, ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, LoadedDocument, PortEnd,
-    ServiceWorkerGlobal, SharedWorkerGlobal, TimerHost, WindowGlobal, WindowRealms, WorkerControl,
-    WorkerError, WorkerEvents, WorkerHost, WorkerOptions, WorkerRequest, WorkerThread, fire_connect,
-    fire_dom_content_loaded, fire_load, load_document, obey_policies,
+    BrowsingContext, ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, LoadedDocument, ModuleMap,
+    OpenerPolicy, PortEnd, ServiceWorkerGlobal, SharedWorkerGlobal, TimerHost, WindowGlobal, WindowRealms,
+    WorkerControl, WorkerError, WorkerEvents, WorkerHost, WorkerOptions, WorkerRequest, WorkerThread,
+    fire_connect, fire_dom_content_loaded, fire_load, load_document, obey_policies,
 };
+pub use resource_timing::NavigationTiming;
 pub use service_worker::{dispatch_functional_event, handles_fetch};
 
 use longhaul_idl::runtime::{Exception, InterfaceBinding, ObjectRef, Realm, SelfHostedCore, Value};
@@ -213,6 +214,7 @@ pub fn bindings() -> Vec<InterfaceBinding> {
         idl::performance_measure::binding(),
         idl::performance_observer::binding(),
         idl::performance_resource_timing::binding(),
+        idl::performance_navigation_timing::binding(),
         idl::performance_observer_entry_list::binding(),
         idl::permissions::binding(),
         idl::permission_status::binding(),
@@ -273,6 +275,7 @@ pub fn core() -> SelfHostedCore {
             ("workers.js", include_str!("core/workers.js")),
             ("performance.js", include_str!("core/performance.js")),
             ("resource_timing.js", include_str!("core/resource_timing.js")),
+            ("navigation_timing.js", include_str!("core/navigation_timing.js")),
             ("extendable_event.js", include_str!("core/extendable_event.js")),
             ("fetch_event.js", include_str!("core/fetch_event.js")),
             ("extendable_message_event.js", include_str!("core/extendable_message_event.js")),

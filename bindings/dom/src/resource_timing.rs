@@ -14,10 +14,55 @@ pub(crate) struct ResourceTiming(Arc<Shared>);
 
 struct Shared {
     agent: Arc<dyn AgentHandle>,
-    realm: RealmId,
     url: String,
-    initiator_type: String,
-    halves: Mutex<(Option<Head>, Option<FetchTiming>)>,
+    kind: Kind,
+    halves: Mutex<Halves>,
+}
+
+#[derive(Default)]
+struct Halves {
+    head: Option<Head>,
+    end: Option<FetchTiming>,
+    /// Whose timeline it is in; a document's own realm comes after its response. With it the type of the navigation.
+    realm: Option<(RealmId, &'static str)>,
+}
+
+#[derive(Clone)]
+enum Kind {
+    /// By its initiator.
+    Resource(String),
+    Navigation,
+}
+
+/// The fetch of a document, for the timeline of the window that it makes. Clones are the same one.
+#[derive(Clone)]
+pub struct NavigationTiming(ResourceTiming);
+
+impl std::fmt::Debug for NavigationTiming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("NavigationTiming").field(&self.0.0.url).finish()
+    }
+}
+
+impl NavigationTiming {
+    /// The fetch of a URL that begins now.
+    pub fn new(agent: Arc<dyn AgentHandle>, url: &url::Url) -> Self {
+        Self(ResourceTiming::made(agent, url, Kind::Navigation, None))
+    }
+
+    /// The head has come.
+    pub fn head(&self, response: &Response) {
+        self.0.head(response);
+    }
+
+    /// The body has ended.
+    pub fn end(&self, timing: &FetchTiming) {
+        self.0.end(timing);
+    }
+
+    pub(crate) fn belongs_to(&self, realm: RealmId, kind: &'static str) {
+        self.0.complete(|halves| halves.realm = Some((realm, kind)));
+    }
 }
 
 /// What matters of the response.
@@ -32,15 +77,28 @@ struct Head {
 impl ResourceTiming {
     /// A fetch of this URL that begins now; nothing, where such a fetch is not told of.
     pub(crate) fn new(realm: &dyn Realm, url: &url::Url, initiator_type: impl Into<String>) -> Option<Self> {
-        matches!(url.scheme(), "http" | "https").then(|| {
-            Self(Arc::new(Shared {
-                agent: Arc::clone(realm.agent()),
-                realm: realm.id(),
-                url: url.to_string(),
-                initiator_type: initiator_type.into(),
-                halves: Mutex::default(),
-            }))
-        })
+        let is_told_of = matches!(url.scheme(), "http" | "https");
+        is_told_of.then(|| Self::in_realm(Arc::clone(realm.agent()), realm.id(), url, initiator_type.into()))
+    }
+
+    /// A fetch that begins now and is told of in a realm.
+    pub(crate) fn in_realm(
+        agent: Arc<dyn AgentHandle>,
+        realm: RealmId,
+        url: &url::Url,
+        initiator_type: String,
+    ) -> Self {
+        Self::made(agent, url, Kind::Resource(initiator_type), Some((realm, "")))
+    }
+
+    fn made(
+        agent: Arc<dyn AgentHandle>,
+        url: &url::Url,
+        kind: Kind,
+        realm: Option<(RealmId, &'static str)>,
+    ) -> Self {
+        let halves = Mutex::new(Halves { realm, ..Halves::default() });
+        Self(Arc::new(Shared { agent, url: url.to_string(), kind, halves }))
     }
 
     /// The head has come.
@@ -57,39 +115,56 @@ impl ResourceTiming {
             content_type: mime.map(|mime| mime.essence().to_owned()).filter(|_| allowed).unwrap_or_default(),
             content_encoding: coding.into_iter().next().filter(|_| allowed).unwrap_or_default(),
         };
-        self.complete(|halves| halves.0 = Some(head));
+        self.complete(|halves| halves.head = Some(head));
     }
 
     /// The body has ended.
     pub(crate) fn end(&self, timing: &FetchTiming) {
         let timing = timing.clone();
-        self.complete(|halves| halves.1 = Some(timing));
+        self.complete(|halves| halves.end = Some(timing));
     }
 
-    fn complete(&self, put: impl FnOnce(&mut (Option<Head>, Option<FetchTiming>))) {
+    fn complete(&self, put: impl FnOnce(&mut Halves)) {
         let mut halves = self.0.halves.lock().unwrap_or_else(PoisonError::into_inner);
         put(&mut halves);
-        let (Some(_), Some(_)) = &*halves else { return };
-        let (Some(head), Some(timing)) = std::mem::take(&mut *halves) else { return };
+        let (Some(_), Some(_), Some((realm, navigation))) = (&halves.head, &halves.end, halves.realm) else {
+            return;
+        };
+        let (Some(head), Some(timing)) = (halves.head.take(), halves.end.take()) else { return };
         drop(halves);
-        let (url, initiator_type) = (self.0.url.clone(), self.0.initiator_type.clone());
+        let (url, kind) = (self.0.url.clone(), self.0.kind.clone());
         let add = move |realm: &dyn Realm| {
-            if let Err(exception) = add(realm, &url, &initiator_type, &head, &timing) {
+            let initiator_type = match &kind {
+                Kind::Resource(initiator) => initiator,
+                Kind::Navigation => "navigation",
+            };
+            let added = entry(realm, initiator_type, &head, &timing).and_then(|(start, entry)| {
+                let url = Value::String(url.as_str().into());
+                let entry = Value::Dictionary(entry);
+                match kind {
+                    Kind::Resource(_) => {
+                        realm.core("addResourceTiming", vec![url, Value::Number(start), entry])
+                    }
+                    Kind::Navigation => {
+                        realm.core("addNavigationTiming", vec![url, entry, Value::String(navigation.into())])
+                    }
+                }
+            });
+            if let Err(exception) = added {
                 realm.report_exception(exception);
             }
         };
-        self.0.agent.queue_task(TaskSource::Networking, self.0.realm, Box::new(add));
+        self.0.agent.queue_task(TaskSource::Networking, realm, Box::new(add));
     }
 }
 
 /// <https://w3c.github.io/resource-timing/#dfn-setup-the-resource-timing-entry>
-fn add(
+fn entry(
     realm: &dyn Realm,
-    url: &str,
     initiator_type: &str,
     head: &Head,
     whole: &FetchTiming,
-) -> Result<(), Exception> {
+) -> Result<(f64, Dictionary), Exception> {
     let scope = crate::global_scope(realm)?;
     // What another origin does not allow to be known, but for when the fetch began and ended.
     let timing = if head.allowed { whole.clone() } else { whole.opaque() };
@@ -130,6 +205,5 @@ fn add(
         .with("renderBlockingStatus", "non-blocking")
         .with("contentType", head.content_type.as_str())
         .with("contentEncoding", head.content_encoding.as_str());
-    let args = vec![Value::String(url.into()), Value::Number(start), Value::Dictionary(entry)];
-    realm.core("addResourceTiming", args).map(drop)
+    Ok((start, entry))
 }

@@ -181,6 +181,33 @@ impl Shared {
         }
     }
 
+    /// Runs the jobs that are queued, while a task is under way that has no script on the stack.
+    #[allow(unsafe_code, reason = "the engine's own way to run a job swallows what the job throws")]
+    pub(crate) fn microtask_checkpoint(&self, ctx: &Ctx<'_>) {
+        // Whoever entered it further up has script on the stack.
+        if self.entered.get() > 1 {
+            return;
+        }
+        // SAFETY: the runtime is this engine's, which lives, and whose lock is held by the task.
+        let runtime = unsafe { rquickjs::qjs::JS_GetRuntime(ctx.as_raw().as_ptr()) };
+        loop {
+            let mut of_job = std::ptr::null_mut();
+            // SAFETY: as above; the engine writes the context of the job that ran.
+            let ran = unsafe { rquickjs::qjs::JS_ExecutePendingJob(runtime, &raw mut of_job) };
+            if ran == 0 {
+                return;
+            }
+            let Some(of_job) = std::ptr::NonNull::new(of_job).filter(|_| ran < 0) else { continue };
+            // A job that throws is nobody's promise: report it.
+            // SAFETY: the context is of this runtime, and its realm keeps it.
+            let of_job = unsafe { Ctx::from_raw(of_job) };
+            let thrown = of_job.catch();
+            if let Some(realm) = self.realm_of(&of_job) {
+                Scope::new(of_job, realm).report(thrown);
+            }
+        }
+    }
+
     /// The next thing that a realm is to be told of.
     pub(crate) fn next_notice(&self, realm: RealmId) -> Option<Notice> {
         let index = self.notices.borrow().iter().position(|notice| notice.realm == realm)?;

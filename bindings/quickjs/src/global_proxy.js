@@ -139,6 +139,10 @@
       const traps = restricted(crossOwn(target, global), () => crossOriginKeys(ops.members(target), indices(target)), securityError);
       return traps[name](target, ...rest);
     };
+    const get = dispatch("get", (target, global, key) => {
+      if (arrayIndex(key) >= 0) return child(target, key)?.value;
+      return translate(ReflectGet(global, key, global));
+    }, undefined);
     return ObjectFreeze({
       __proto__: null,
       getPrototypeOf: dispatch("getPrototypeOf", (_, global) => ReflectGetPrototypeOf(global), null),
@@ -158,10 +162,9 @@
         return descriptor;
       }, undefined),
       has: dispatch("has", (target, global, key) => (arrayIndex(key) >= 0 ? child(target, key) !== undefined : ReflectHas(global, key)), false),
-      get: dispatch("get", (target, global, key, receiver) => {
-        if (arrayIndex(key) >= 0) return child(target, key)?.value;
-        return translate(ReflectGet(global, key, global));
-      }, undefined),
+      get(target, key, receiver) {
+        return typeof key === "string" && ops.current(target) === undefined ? ops.ended(target, key) : get(target, key, receiver);
+      },
       set: dispatch("set", (target, global, key, value, receiver) => arrayIndex(key) < 0 && ReflectSet(global, key, value, global), false),
       defineProperty: dispatch("defineProperty", (target, global, key, descriptor) => arrayIndex(key) < 0 && ReflectDefineProperty(global, key, descriptor), false),
       deleteProperty: dispatch("deleteProperty", (target, global, key) => (arrayIndex(key) >= 0 ? child(target, key) === undefined : ReflectDeleteProperty(global, key)), true),

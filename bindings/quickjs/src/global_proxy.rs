@@ -185,6 +185,13 @@ impl<'js> Scope<'js> {
                 None => Ok(JsValue::new_undefined(scope.ctx.clone())),
             }
         })?;
+        add("ended", |scope, proxy, name| {
+            let name = name.and_then(JsValue::as_string).map(|name| scope.dom_string(name)).transpose()?;
+            match name.and_then(|name| proxy.property_when_ended(&name)) {
+                Some(value) => scope.to_js(value, None),
+                None => Ok(JsValue::new_undefined(scope.ctx.clone())),
+            }
+        })?;
         add("namedChild", |scope, proxy, name| {
             let name = name.and_then(JsValue::as_string).map(|name| scope.dom_string(name)).transpose()?;
             match name.and_then(|name| proxy.named_child(&name)) {

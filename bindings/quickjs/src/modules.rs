@@ -3,12 +3,16 @@
 use std::rc::{Rc, Weak};
 
 use rquickjs::{
-    Ctx, Error, Module, Result,
+    Coerced, Ctx, Error, FromJs as _, Module, Result, Value as JsValue,
     loader::{ImportAttributes, Loader, Resolver},
     module::Declared,
 };
 
-use crate::{engine::Shared, realm::RealmState, to_js::data};
+use crate::{
+    engine::Shared,
+    realm::{RealmState, Scope},
+    to_js::data,
+};
 
 /// Where a realm's modules come from. Called on the agent's thread; it may block.
 pub trait ModuleLoader {
@@ -32,6 +36,14 @@ impl Modules {
     fn realm(&self, ctx: &Ctx<'_>) -> Option<Rc<RealmState>> {
         self.0.upgrade()?.realm_of(ctx)
     }
+
+    /// What an import rejects with. <https://html.spec.whatwg.org/#hostloadimportedmodule>
+    fn type_error(&self, ctx: &Ctx<'_>, why: &str) -> Error {
+        match self.realm(ctx) {
+            Some(realm) => Scope::new(ctx.clone(), realm).type_error(why),
+            None => Error::Unknown,
+        }
+    }
 }
 
 impl Resolver for Modules {
@@ -42,13 +54,11 @@ impl Resolver for Modules {
         name: &str,
         _: Option<ImportAttributes<'js>>,
     ) -> Result<String> {
-        let realm = self.realm(ctx);
-        match realm.as_ref().and_then(|realm| realm.modules.as_ref()) {
-            None => Err(Error::new_resolving_message(base, name, "the realm loads no modules")),
-            Some(modules) => {
-                modules.resolve(base, name).map_err(|why| Error::new_resolving_message(base, name, why))
-            }
-        }
+        let resolved = match self.realm(ctx).as_ref().and_then(|realm| realm.modules.as_ref()) {
+            None => Err("the realm loads no modules".to_owned()),
+            Some(modules) => modules.resolve(base, name),
+        };
+        resolved.map_err(|why| self.type_error(ctx, &why))
     }
 }
 
@@ -59,20 +69,39 @@ impl Loader for Modules {
         name: &str,
         _: Option<ImportAttributes<'js>>,
     ) -> Result<Module<'js, Declared>> {
-        let realm = self.realm(ctx);
-        match realm.as_ref().and_then(|realm| realm.modules.as_ref()) {
-            None => Err(Error::new_loading_message(name, "the realm loads no modules")),
-            Some(modules) => {
-                let source = modules.load(name).map_err(|why| Error::new_loading_message(name, why))?;
-                declare(ctx, name, source)
-            }
+        let Some(realm) = self.realm(ctx) else { return Err(Error::Unknown) };
+        let loaded = match &realm.modules {
+            None => Err("the realm loads no modules".to_owned()),
+            Some(modules) => modules.load(name),
+        };
+        let scope = Scope::new(ctx.clone(), realm);
+        match loaded {
+            Ok(source) => scope.declare_module(name, source),
+            Err(why) => Err(scope.type_error(&why)),
         }
     }
 }
 
-/// <https://html.spec.whatwg.org/#hostgetimportmetaproperties>: a module that knows its URL.
-pub(crate) fn declare<'js>(ctx: &Ctx<'js>, url: &str, source: Vec<u8>) -> Result<Module<'js, Declared>> {
-    let module = Module::declare(ctx.clone(), url, source)?;
-    module.meta()?.prop("url", data(url))?;
-    Ok(module)
+impl<'js> Scope<'js> {
+    /// <https://html.spec.whatwg.org/#hostgetimportmetaproperties>: a module that knows its URL, and where what it imports is.
+    pub(crate) fn declare_module(&self, url: &str, source: Vec<u8>) -> Result<Module<'js, Declared>> {
+        let module = Module::declare(self.ctx.clone(), url, source)?;
+        let meta = module.meta()?;
+        meta.prop("url", data(url))?;
+        let base = url.to_owned();
+        let resolve = self.closure("resolve", 1, move |scope, _, args| {
+            let specifier =
+                args.first().cloned().unwrap_or_else(|| JsValue::new_undefined(scope.ctx.clone()));
+            let specifier = Coerced::<rquickjs::String<'_>>::from_js(&scope.ctx, specifier)?;
+            let specifier = scope.dom_string(&specifier)?;
+            let resolved = match &scope.state.modules {
+                Some(modules) => modules.resolve(&base, &specifier),
+                None => Err("the realm loads no modules".to_owned()),
+            };
+            let resolved = resolved.map_err(|why| scope.type_error(&why))?;
+            scope.string_to_js(&resolved.as_str().into())
+        })?;
+        meta.prop("resolve", data(resolve))?;
+        Ok(module)
+    }
 }

@@ -22,8 +22,18 @@ impl<'js> Scope<'js> {
 
     /// Evaluates a module script; what its promise rejects with is reported.
     pub(crate) fn module_script(&self, source: &[u8], url: &str) -> Result<rquickjs::Promise<'js>> {
-        let module = rquickjs::Module::declare(self.ctx.clone(), url.replace('\0', ""), source.to_vec())?;
+        let module = self.declare_module(&url.replace('\0', ""), source.to_vec())?;
         let (_, promise) = module.eval()?;
+        self.report_rejection(promise)
+    }
+
+    /// Evaluates the module at an address, once; what its promise rejects with is reported.
+    fn imported(&self, url: &str) -> Result<rquickjs::Promise<'js>> {
+        let promise = rquickjs::Module::import(&self.ctx, url.replace('\0', ""))?;
+        self.report_rejection(promise)
+    }
+
+    fn report_rejection(&self, promise: rquickjs::Promise<'js>) -> Result<rquickjs::Promise<'js>> {
         let report = self.closure("", 1, |scope, _, args| {
             let reason = args.first().cloned().unwrap_or_else(|| JsValue::new_undefined(scope.ctx.clone()));
             scope.report(reason);
@@ -231,5 +241,14 @@ impl Realm for Scope<'_> {
 
     fn run_module(&self, source: &[u8], url: &str) -> std::result::Result<(), Exception> {
         self.out(self.module_script(source, url).map(drop))
+    }
+
+    fn microtask_checkpoint(&self) {
+        let Some(shared) = self.state.shared.upgrade() else { return };
+        shared.microtask_checkpoint(&self.ctx);
+    }
+
+    fn import_module(&self, url: &str) -> std::result::Result<(), Exception> {
+        self.out(self.imported(url).map(drop))
     }
 }

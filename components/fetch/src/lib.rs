@@ -80,7 +80,7 @@ pub use concepts::range::{
     ContentRange, InvalidContentRange, InvalidRange, RangeWhitespace, SingleRange, build_a_content_range,
     parse_a_single_range_header_value, parse_content_range, serialize_range,
 };
-pub use concepts::referrer_policy::ReferrerPolicy;
+pub use concepts::referrer_policy::{ReferrerPolicy, determine_referrer};
 pub use concepts::report::{
     CspResource, CspViolation, EmbedderPolicyViolation, IntegrityPolicyViolation, Report, ReportObserver,
     ReportSink,

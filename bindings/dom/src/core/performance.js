@@ -3,7 +3,7 @@ const { internal } = core;
 const { ObjectFreeze, TypeError } = primordials;
 
 // <https://w3c.github.io/performance-timeline/#performance-timeline>: what was measured, oldest first, a list a type.
-const supportedTypes = ["mark", "measure", "resource"];
+const supportedTypes = native.exposure[0] === "Window" ? ["mark", "measure", "navigation", "resource"] : ["mark", "measure", "resource"];
 const timeline = { __proto__: null };
 for (let index = 0; index < supportedTypes.length; index += 1) timeline[supportedTypes[index]] = internal.newList();
 
@@ -13,7 +13,7 @@ const MOST_ENTRIES = 100000;
 internal.timeline = timeline;
 
 // How many entries of each type found no room.
-const dropped = { __proto__: null, mark: 0, measure: 0, resource: 0 };
+const dropped = { __proto__: null, mark: 0, measure: 0, navigation: 0, resource: 0 };
 internal.countDropped = (type) => {
   dropped[type] += 1;
 };

@@ -4,14 +4,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use longhaul::fetch::{
-    DeferredFetchPolicy, DeferredFetchQuota, EnvironmentSettings, NavigableId, Origin, same_origin,
+    DeferredFetchPolicy, DeferredFetchQuota, EnvironmentSettings, NavigableId, Origin, PolicyContainer,
+    same_origin,
 };
-use longhaul_idl::runtime::{CrossOriginProperty, GlobalProxy, Realm, RealmId, Value};
+use longhaul_idl::runtime::{CrossOriginProperty, GlobalProxy, Realm, RealmId, TaskSource, Value};
 use url::Url;
 
 use super::element_fetch::fire;
-use super::navigate::{self, Navigation};
-use super::{ElementState, WindowGlobal, loading};
+use super::navigate::{self, Handling, Navigation};
+use super::session_history::{Entry, Place, SessionHistory};
+use super::{ElementState, WindowGlobal, content_security_policy, loading};
 use crate::dom::node::{Node, NodeRef, lock};
 
 /// How deep frames may be nested.
@@ -48,6 +50,8 @@ pub(crate) struct Sandbox {
     pub(crate) no_forms: bool,
     pub(crate) no_popups: bool,
     pub(crate) no_top_navigation: bool,
+    /// Not even other windows and frames may be navigated.
+    pub(crate) no_navigation: bool,
 }
 
 impl Sandbox {
@@ -59,16 +63,24 @@ impl Sandbox {
             no_forms: !allows("allow-forms"),
             no_popups: !allows("allow-popups"),
             no_top_navigation: !allows("allow-top-navigation"),
+            no_navigation: true,
         }
     }
 
-    fn and(self, other: Self) -> Self {
+    /// What the `sandbox` directives of policies say.
+    pub(super) fn of_policies(policies: &PolicyContainer) -> Self {
+        let sandboxes = content_security_policy::sandboxes(policies);
+        sandboxes.iter().fold(Self::default(), |all, tokens| all.and(Self::of_attribute(tokens)))
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
         Self {
             opaque_origin: self.opaque_origin || other.opaque_origin,
             no_scripts: self.no_scripts || other.no_scripts,
             no_forms: self.no_forms || other.no_forms,
             no_popups: self.no_popups || other.no_popups,
             no_top_navigation: self.no_top_navigation || other.no_top_navigation,
+            no_navigation: self.no_navigation || other.no_navigation,
         }
     }
 }
@@ -85,6 +97,12 @@ pub struct BrowsingContext {
     children: Mutex<Vec<Arc<BrowsingContext>>>,
     /// Those that this one's windows have opened.
     opened: Mutex<Vec<Arc<BrowsingContext>>>,
+    /// Whether a script has opened it and may know it.
+    auxiliary: AtomicBool,
+    /// Of a tab: where it has been.
+    history: Mutex<SessionHistory>,
+    /// The entry that is shown, once there is a document.
+    entry: Mutex<Option<Arc<Entry>>>,
     /// Which navigation counts.
     navigation: AtomicU64,
     /// Whether it delays the `load` event of the document that it is in.
@@ -120,6 +138,9 @@ impl BrowsingContext {
             active: Mutex::default(),
             children: Mutex::default(),
             opened: Mutex::default(),
+            auxiliary: AtomicBool::new(false),
+            history: Mutex::default(),
+            entry: Mutex::default(),
             navigation: AtomicU64::new(0),
             delays: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -272,6 +293,77 @@ impl BrowsingContext {
         self.closed.load(Ordering::Relaxed)
     }
 
+    pub(super) fn is_auxiliary(&self) -> bool {
+        self.auxiliary.load(Ordering::Relaxed)
+    }
+
+    /// The origins of the documents around it, the nearest first.
+    pub(super) fn ancestors(&self) -> Vec<Origin> {
+        let mut origins = Vec::new();
+        let mut parent = self.parent();
+        while let Some(context) = parent {
+            origins.extend(context.active().map(|window| window.environment().origin.clone()));
+            parent = context.parent();
+        }
+        origins
+    }
+
+    /// <https://html.spec.whatwg.org/#nav-current-history-entry>
+    pub(super) fn entry(&self) -> Arc<Entry> {
+        if let Some(entry) = &*lock(&self.entry) {
+            return Arc::clone(entry);
+        }
+        // NOTE: a page's own first document has no other way to its entry.
+        let place = match self.active() {
+            Some(window) => Place::new(window.url(), window.realm_id()),
+            None => Place::new(super::about_blank(), RealmId(0)),
+        };
+        let entry = Entry::new(place);
+        *lock(&self.entry) = Some(Arc::clone(&entry));
+        entry
+    }
+
+    pub(super) fn set_entry(&self, entry: Arc<Entry>) {
+        *lock(&self.entry) = Some(entry);
+    }
+
+    /// A further entry is shown from here on.
+    pub(super) fn push_entry(&self, entry: Arc<Entry>) {
+        let before = self.entry();
+        self.set_entry(Arc::clone(&entry));
+        if let Some(top) = self.top() {
+            lock(&top.history).push(&self.me, before, entry);
+        }
+    }
+
+    /// Of a tab: the number of its steps, and where it begins.
+    pub(super) fn history_length(&self) -> usize {
+        lock(&self.history).length()
+    }
+
+    /// Of a tab: see [`SessionHistory::go`].
+    pub(super) fn traverse(&self, delta: i32) -> Vec<(Arc<BrowsingContext>, Arc<Entry>)> {
+        lock(&self.history).go(delta)
+    }
+
+    /// Parts the windows of a tab from those that know them: where a script has opened it, the one that knew it finds it closed,
+    /// and what is shown from here on is in another browsing context.
+    ///
+    /// <https://html.spec.whatwg.org/#obtain-browsing-context-navigation>
+    pub(super) fn part(self: &Arc<Self>) -> Arc<BrowsingContext> {
+        for opened in lock(&self.opened).iter() {
+            opened.disown();
+        }
+        let Some(opener) = self.opener() else { return Arc::clone(self) };
+        let context = Self::new(None, None, "", self.maker.clone());
+        let mut opened = lock(&opener.opened);
+        opened.retain(|known| !Arc::ptr_eq(known, self));
+        opened.push(Arc::clone(&context));
+        drop(opened);
+        self.close();
+        context
+    }
+
     pub(super) fn begin_navigation(&self) -> u64 {
         self.navigation.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -294,6 +386,18 @@ impl BrowsingContext {
         let Some(frame) = self.frame() else { return };
         fire(realm, &frame, "load");
         self.release_container(realm);
+    }
+
+    /// A navigation made no document, but the container waits for one.
+    pub(super) fn loaded_without_document(self: &Arc<Self>) {
+        let Some(window) = self.frame().and_then(|frame| super::elements::window_of(&frame)) else { return };
+        let (Some(agent), me) = (window.agent(), Arc::clone(self)) else { return };
+        let is_initial = self.active().is_some_and(|active| active.is_initial());
+        let told = move |realm: &dyn Realm| match is_initial {
+            true => me.loaded(realm),
+            false => me.release_container(realm),
+        };
+        agent.queue_task(TaskSource::Dom, window.realm_id(), Box::new(told));
     }
 
     pub(super) fn release_container(&self, realm: &dyn Realm) {
@@ -349,17 +453,19 @@ impl BrowsingContext {
     }
 
     /// A new top-level one, opened by this one.
-    pub(super) fn open(&self, name: &str, realm: &dyn Realm, noopener: bool) -> Option<Arc<BrowsingContext>> {
+    pub(super) fn open(&self, name: &str, noopener: bool) -> Option<Arc<BrowsingContext>> {
         let me = self.me.upgrade()?;
-        if self.sandbox().no_popups || lock(&self.opened).len() >= FRAMES {
+        let active = self.active()?;
+        if active.sandbox().no_popups || lock(&self.opened).len() >= FRAMES {
             return None;
         }
         let name = if name.eq_ignore_ascii_case("_blank") { "" } else { name };
         let context = Self::new(None, None, name, self.maker.clone());
         if !noopener {
             *lock(&context.opener) = Arc::downgrade(&me);
+            context.auxiliary.store(true, Ordering::Relaxed);
         }
-        navigate::initial_document(realm, &context, self.active().as_ref()?)?;
+        navigate::initial_document(&context, &active)?;
         lock(&self.opened).push(Arc::clone(&context));
         Some(context)
     }
@@ -410,6 +516,16 @@ impl GlobalProxy for BrowsingContext {
         ALL
     }
 
+    fn property_when_ended(&self, name: &str) -> Option<Value> {
+        Some(match name {
+            "closed" => Value::Boolean(true),
+            "length" => Value::Number(0.0),
+            "parent" | "top" | "opener" | "frameElement" => Value::Null,
+            "window" | "self" | "frames" => self.proxy(),
+            _ => return None,
+        })
+    }
+
     fn child_count(&self) -> u32 {
         u32::try_from(lock(&self.children).len()).unwrap_or(u32::MAX)
     }
@@ -446,7 +562,7 @@ pub(super) fn frame_inserted(realm: &dyn Realm, element: &NodeRef) {
     let name = element.attr("name").unwrap_or_default();
     let context = BrowsingContext::new(Some(&parent), Some(element), &name, parent.maker.clone());
     update_sandbox(&context, element);
-    if navigate::initial_document(realm, &context, &window).is_none() {
+    if navigate::initial_document(&context, &window).is_none() {
         return;
     }
     if let Some(slot) = slot(element) {
@@ -457,7 +573,8 @@ pub(super) fn frame_inserted(realm: &dyn Realm, element: &NodeRef) {
 }
 
 fn update_sandbox(context: &Arc<BrowsingContext>, element: &NodeRef) {
-    let inherited = context.parent().map(|parent| parent.sandbox()).unwrap_or_default();
+    let above = context.parent().and_then(|parent| parent.active());
+    let inherited = above.map(|above| above.sandbox()).unwrap_or_default();
     let own = element.attr("sandbox").map(|text| Sandbox::of_attribute(&text)).unwrap_or_default();
     *lock(&context.sandbox) = inherited.and(own);
 }
@@ -480,6 +597,11 @@ pub(super) fn process_attributes(realm: &dyn Realm, element: &NodeRef, initial: 
     };
     update_sandbox(&context, element);
     let mut navigation = Navigation::from_window(&window);
+    // A frame in a document that is still on its way has no place of its own to go back to.
+    let is_loaded = |window: &WindowGlobal| loading::is_loaded(&window.document_node());
+    if !context.active().is_some_and(|active| is_loaded(&active)) {
+        navigation.handling = Handling::Replace;
+    }
     navigation.referrer_policy = super::elements::referrer_policy_of(element);
     navigation.initiator_type = Some(if element.is_html("iframe") { "iframe" } else { "frame" });
     let Ok(blank) = Url::parse("about:blank") else { return };

@@ -92,11 +92,7 @@ fn words(policy: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>
 
 /// Puts functions that ask in the place of those that evaluate, where a policy may have something to say about it.
 pub(super) fn restrict_evaluation(realm: &dyn Realm, policies: &PolicyContainer) -> Result<(), Exception> {
-    let restricts = |policy: &str| {
-        words(policy).any(|(name, _)| {
-            name.eq_ignore_ascii_case("script-src") || name.eq_ignore_ascii_case("default-src")
-        })
-    };
+    let restricts = |policy: &str| names(policy, "script-src") || names(policy, "default-src");
     if policies.csp.iter().any(|(policy, _)| restricts(policy)) {
         realm.core("restrictEvaluation", Vec::new())?;
     }
@@ -131,8 +127,12 @@ pub(super) fn of_meta(content: &str) -> Vec<(String, CspDisposition)> {
     policies.map(|policy| (policy, CspDisposition::Enforce)).collect()
 }
 
+/// Whether a policy has a directive of a name.
+pub(super) fn names(policy: &str, directive: &str) -> bool {
+    words(policy).any(|(name, _)| name.eq_ignore_ascii_case(directive))
+}
+
 /// The tokens of the `sandbox` directives that are enforced, each policy's by itself.
-#[cfg(test)]
 pub(super) fn sandboxes(policies: &PolicyContainer) -> Vec<String> {
     let enforced = policies.csp.iter().filter(|(_, disposition)| *disposition == CspDisposition::Enforce);
     enforced

@@ -28,6 +28,11 @@ fn fire(realm: &dyn Realm, document: &NodeRef, name: &str, bubbles: bool) -> Res
     realm.core("fireEvent", args).map(drop)
 }
 
+/// <https://w3c.github.io/navigation-timing/#sec-PerformanceNavigationTiming>: when a document got how far.
+fn milestone(realm: &dyn Realm, name: &str) -> Result<(), Exception> {
+    realm.core("navigationMilestone", vec![Value::String(name.into())]).map(drop)
+}
+
 /// <https://html.spec.whatwg.org/#update-the-current-document-readiness>
 pub(super) fn update_readiness(
     realm: &dyn Realm,
@@ -37,12 +42,19 @@ pub(super) fn update_readiness(
     if let Some(data) = document.document_data() {
         data.set_ready_state(readiness);
     }
+    match readiness {
+        DocumentReadyState::Loading => {}
+        DocumentReadyState::Interactive => milestone(realm, "domInteractive")?,
+        DocumentReadyState::Complete => milestone(realm, "domComplete")?,
+    }
     fire(realm, document, "readystatechange", false)
 }
 
 /// <https://html.spec.whatwg.org/#the-end>, steps 3 to 6.
 pub(super) fn dom_content_loaded(realm: &dyn Realm, document: &NodeRef) -> Result<(), Exception> {
+    milestone(realm, "domContentLoadedEventStart")?;
     fire(realm, document, "DOMContentLoaded", true)?;
+    milestone(realm, "domContentLoadedEventEnd")?;
     // 6.4. What service workers have sent may come from here on, whether or not a script has asked for it.
     crate::global_scope(realm)?.container(realm).enable_messages(realm)
 }
@@ -73,7 +85,9 @@ pub fn fire_load(realm: &dyn Realm) -> Result<(), Exception> {
     let document = own_document(realm)?;
     update_readiness(realm, &document, DocumentReadyState::Complete)?;
     let target = || Value::Object(object(Arc::clone(&document)));
+    milestone(realm, "loadEventStart")?;
     realm.core("fireAtWindow", vec![Value::String("load".into()), target()])?;
+    milestone(realm, "loadEventEnd")?;
     let init = Dictionary::new().with("persisted", false);
     let kind = Value::String("PageTransitionEvent".into());
     realm.core(

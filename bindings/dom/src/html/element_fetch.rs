@@ -284,6 +284,24 @@ pub(super) fn start_media(realm: &dyn Realm, window: &WindowGlobal, element: &No
     }));
 }
 
+/// Fetches for an element what it tells nobody of; the document's `load` waits.
+pub(super) fn start_untold(realm: &dyn Realm, window: &WindowGlobal, element: &NodeRef, request: Request) {
+    let Some(document) = element.document() else { return };
+    loading::block(&document);
+    let user_agent = window.scope().user_agent().clone();
+    let (agent, id) = (Arc::clone(realm.agent()), realm.id());
+    let (options, timing) = timed(realm, &request);
+    realm.agent().spawn(Box::pin(async move {
+        let response = user_agent.fetch(request, options).await;
+        if let Some(timing) = timing {
+            timing.head(&response);
+        }
+        judge(response, Success::Any).await;
+        let finish = move |realm: &dyn Realm| loading::unblock(realm, &document);
+        agent.queue_task(TaskSource::Networking, id, Box::new(finish));
+    }));
+}
+
 /// Whether a response counts, and the dimensions of an image.
 async fn judge(response: Response, success: Success) -> Option<(u32, u32)> {
     if response.is_network_error() {

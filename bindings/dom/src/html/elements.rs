@@ -142,6 +142,9 @@ pub(super) fn parsed(realm: &dyn Realm, node: &NodeRef) -> Result<(), Exception>
 pub(crate) fn inserted(realm: &dyn Realm, node: &NodeRef) -> Result<(), Exception> {
     let Some(window) = window_of(node) else { return Ok(()) };
     content_security_policy::hide_nonce(realm, node)?;
+    if node.is_html("video") {
+        fetch_poster(realm, node);
+    }
     match node.html_name().map(|name| &**name) {
         Some("base") => window.base_changed(),
         Some("meta") => window.meta_inserted(realm, node)?,
@@ -292,7 +295,7 @@ pub(crate) fn attribute_changed(
         }
         ("video" | "audio", "src") if new.is_some() => update_media(realm, element),
         ("video", "poster") if new.is_some() => {
-            fetch_simple(realm, element, "poster", Destination::Image, "video", Success::Any);
+            fetch_poster(realm, element);
         }
         ("source", "src") if is_connected() => inserted(realm, element)?,
         ("track", "src") => update_track(realm, element),
@@ -344,6 +347,14 @@ fn fetch_simple(
     let mut request = element_fetch::potential_cors_request(&window, element, url, destination, false);
     request.initiator_type = Some(initiator.to_owned());
     element_fetch::start(realm, &window, element, request, success, true);
+}
+
+/// <https://html.spec.whatwg.org/#poster-frame>
+fn fetch_poster(realm: &dyn Realm, element: &NodeRef) {
+    let (Some(window), Some(url)) = (window_of(element), url_attribute(element, "poster")) else { return };
+    let mut request = element_fetch::potential_cors_request(&window, element, url, Destination::Image, false);
+    request.initiator_type = Some("video".to_owned());
+    element_fetch::start_untold(realm, &window, element, request);
 }
 
 /// <https://html.spec.whatwg.org/#update-the-image-data>; of a `srcset` the first candidate counts.

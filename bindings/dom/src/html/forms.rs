@@ -78,7 +78,7 @@ fn submit(realm: &dyn Realm, form: &NodeRef, submitter: Option<&NodeRef>) -> Res
         return Ok(());
     }
     let Some(window) = window_of(form) else { return Ok(()) };
-    if window.context().sandbox().no_forms {
+    if window.sandbox().no_forms {
         return Ok(());
     }
     let attribute = |of_button: &str, of_form: &str| {
@@ -95,6 +95,7 @@ fn submit(realm: &dyn Realm, form: &NodeRef, submitter: Option<&NodeRef>) -> Res
     let target = attribute("formtarget", "target").unwrap_or_default();
     let rel = form.attr("rel").unwrap_or_default().to_ascii_lowercase();
     let mut navigation = Navigation::from_window(&window);
+    navigation.form = true;
     navigation.no_referrer = rel.split_ascii_whitespace().any(|word| word == "noreferrer");
     match method.as_str() {
         "dialog" => return Ok(()),
@@ -122,7 +123,7 @@ fn submit(realm: &dyn Realm, form: &NodeRef, submitter: Option<&NodeRef>) -> Res
     let noopener = rel.split_ascii_whitespace().any(|word| word == "noopener");
     let chosen = match context.find(&target) {
         Some(found) => Some(found),
-        None => context.open(&target, realm, noopener || navigation.no_referrer),
+        None => context.open(&target, noopener || navigation.no_referrer),
     };
     if let Some(chosen) = chosen {
         navigate(realm, &chosen, url, navigation);
@@ -188,7 +189,7 @@ fn follow(realm: &dyn Realm, link: &NodeRef) -> Result<(), Exception> {
         has("noopener") || has("noreferrer") || target.eq_ignore_ascii_case("_blank") && !has("opener");
     let chosen = match context.find(&target) {
         Some(found) => Some(found),
-        None => context.open(&target, realm, noopener),
+        None => context.open(&target, noopener),
     };
     if let Some(chosen) = chosen {
         navigate(realm, &chosen, url, navigation);

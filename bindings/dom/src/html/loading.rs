@@ -54,6 +54,11 @@ pub(super) fn when_loaded(realm: &dyn Realm, document: &NodeRef, told: Told) {
     }
 }
 
+/// <https://html.spec.whatwg.org/#completely-loaded>
+pub(super) fn is_loaded(document: &NodeRef) -> bool {
+    with(document, |loading| loading.loaded).unwrap_or(true)
+}
+
 /// There is nothing to parse.
 pub(super) fn blank(document: &NodeRef) {
     with(document, |loading| {

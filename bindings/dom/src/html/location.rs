@@ -8,8 +8,8 @@ use longhaul_idl::runtime::{
 use longhaul_idl::{LocationMethods, WorkerLocationMethods};
 use url::{Url, quirks};
 
-use super::WindowGlobal;
-use super::navigate::{Navigation, navigate};
+use super::navigate::{Handling, Navigation, navigate};
+use super::{WindowGlobal, loading};
 
 /// A window's location.
 pub(crate) struct Location {
@@ -50,6 +50,12 @@ impl Location {
         self.window.upgrade().ok_or_else(|| Exception::dom("InvalidStateError", "the document is gone"))
     }
 
+    /// The window whose script asks.
+    fn incumbent(&self, realm: &dyn Realm) -> Result<Arc<WindowGlobal>, Exception> {
+        let window = self.window()?;
+        Ok(window.context().window_of_realm(realm.caller()).unwrap_or(window))
+    }
+
     fn url(&self) -> Result<Url, Exception> {
         Ok(self.window()?.url())
     }
@@ -57,17 +63,19 @@ impl Location {
     /// <https://html.spec.whatwg.org/#location-object-navigate>
     fn navigate(&self, realm: &dyn Realm, url: Url, replace: bool, reload: bool) -> Result<(), Exception> {
         let window = self.window()?;
-        let source = realm.global().downcast::<WindowGlobal>().unwrap_or_else(|| Arc::clone(&window));
-        let mut navigation = Navigation::from_window(&source);
-        navigation.replace = replace;
-        navigation.reload = reload;
+        let mut navigation = Navigation::from_window(&self.incumbent(realm)?);
         // What is set before the page has loaded takes the place of what is there.
+        navigation.handling = match replace || !loading::is_loaded(&window.document_node()) {
+            true => Handling::Replace,
+            false => Handling::Auto,
+        };
+        navigation.reload = reload;
         navigate(realm, &window.context(), url, navigation);
         Ok(())
     }
 
     fn go(&self, realm: &dyn Realm, url: &str, replace: bool) -> Result<(), Exception> {
-        let base = crate::global_scope(realm)?.settings().api_base_url.clone();
+        let base = self.incumbent(realm)?.environment().api_base_url.clone();
         let parsed = base
             .join(url)
             .map_err(|_| Exception::dom("SyntaxError", format!("{} is no URL", crate::shown(url))))?;

@@ -11,17 +11,24 @@ mod forms;
 mod global_scope;
 mod history;
 mod hyperlink;
+mod import_map;
+mod javascript_url;
+mod loaded_document;
 mod loading;
 mod location;
 pub(crate) mod message_port;
 mod messaging;
+mod module_map;
+mod module_requests;
 mod navigate;
 mod navigator;
 mod parser;
 mod port_end;
 mod script_element;
 mod service_worker_global_scope;
+mod session_history;
 mod window;
+mod window_client;
 mod window_or_worker_global_scope;
 mod worker;
 mod worker_global_scope;
@@ -30,7 +37,9 @@ pub use browsing_context::{BrowsingContext, WindowRealms};
 pub use content_security_policy::obey_policies;
 pub use document::{fire_dom_content_loaded, fire_load};
 pub use global_scope::{ConsoleSink, GlobalOptions, TimerHost};
-pub use navigate::{LoadedDocument, load_document};
+pub use loaded_document::{LoadedDocument, OpenerPolicy};
+pub use module_map::ModuleMap;
+pub use navigate::load_document;
 pub use port_end::PortEnd;
 pub use service_worker_global_scope::ServiceWorkerGlobal;
 pub use window::WindowGlobal;
@@ -52,11 +61,16 @@ pub(crate) use elements::{
     minds_its_place, removed,
 };
 pub(crate) use forms::{activate, cancel_activation, has_activation_behaviour, pre_activate};
+pub(crate) use loaded_document::prescan;
 pub(crate) use loading::Loading;
 pub(crate) use message_port::{MessageChannel, MessagePort};
-pub(crate) use navigate::prescan;
 pub(crate) use parser::parse_fragment;
 pub(crate) use worker::{SharedWorker, Worker};
 
 pub(crate) use global_scope::{GlobalScope, global_scope};
 pub(crate) use window_or_worker_global_scope::delay;
+
+/// `about:blank`.
+fn about_blank() -> url::Url {
+    url::Url::parse("about:blank").unwrap_or_else(|_| unreachable!("it is a URL"))
+}

@@ -2,113 +2,49 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use longhaul::fetch::{
-    Body, CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, PolicyContainer, Referrer,
-    ReferrerPolicy, Request, RequestOrigin, Response,
+    Body, CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, PolicyContainer,
+    PolicyDecision, Referrer, ReferrerPolicy, Request, RequestOrigin, determine_referrer,
 };
 use longhaul_idl::DocumentReadyState;
 use longhaul_idl::runtime::{Dictionary, Exception, Realm, Task, TaskSource, Value};
+use tokio::sync::oneshot;
 use url::{Origin, Url};
 
-use super::browsing_context::BrowsingContext;
-use super::{WindowGlobal, element_fetch, loading, parser};
+use super::browsing_context::{BrowsingContext, Sandbox};
+use super::loaded_document::{LoadedDocument, OpenerPolicy};
+use super::session_history::{Entry, Place};
+use super::{WindowGlobal, javascript_url, loading, parser};
 use crate::dom::element::{create_element, html_name};
 use crate::dom::node::{Node, NodeRef, lock, object};
-
-/// The largest document that is loaded.
-const LIMIT: usize = 64 << 20;
-
-/// What a document is made from.
-#[derive(Clone, Debug)]
-pub struct LoadedDocument {
-    /// Its URL.
-    pub url: Url,
-    /// Its text.
-    pub text: String,
-    /// The essence of its media type.
-    pub content_type: String,
-    /// Its encoding.
-    pub encoding: &'static encoding_rs::Encoding,
-    /// Its policies.
-    pub policy_container: PolicyContainer,
-    /// `document.referrer`.
-    pub referrer: String,
-}
-
-impl LoadedDocument {
-    /// A document of a response that is no network error: its encoding by its byte order mark, its type or what it says itself.
-    ///
-    /// # Errors
-    /// Why its body did not come.
-    pub async fn from_response(response: Response, url: &Url) -> Result<LoadedDocument, String> {
-        let response = response.into_unfiltered();
-        let mime = response.header_list.extract_mime_type();
-        let content_type = mime.map_or_else(|| "text/html".to_owned(), |mime| mime.essence().to_owned());
-        let policy_container = PolicyContainer::from_response(&response);
-        let answered = response.url().cloned().unwrap_or_else(|| url.clone());
-        let named = element_fetch::charset(&response);
-        let bytes = match response.body {
-            Some(body) => body.read_all(Some(LIMIT)).await.map_err(|error| error.to_string())?,
-            None => Bytes::new(),
-        };
-        let encoding = encoding_rs::Encoding::for_bom(&bytes)
-            .map(|(encoding, _)| encoding)
-            .or(named)
-            .or_else(|| prescan(&bytes))
-            .unwrap_or(encoding_rs::UTF_8);
-        let (text, encoding, _) = encoding.decode(&bytes);
-        Ok(LoadedDocument {
-            url: answered,
-            text: text.into_owned(),
-            content_type,
-            encoding,
-            policy_container,
-            referrer: String::new(),
-        })
-    }
-
-    fn is_markup(&self) -> bool {
-        matches!(
-            self.content_type.as_str(),
-            "text/html" | "application/xhtml+xml" | "text/xml" | "application/xml" | "image/svg+xml"
-        )
-    }
-}
-
-/// <https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding>, the `meta` elements of it.
-pub(crate) fn prescan(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
-    let text: String = bytes.iter().take(1024).map(|byte| char::from(byte.to_ascii_lowercase())).collect();
-    let mut rest = text.as_str();
-    while let Some(at) = rest.find("<meta") {
-        rest = &rest[at + 5..];
-        let tag = rest.split('>').next().unwrap_or_default();
-        if let Some(at) = tag.find("charset") {
-            let value = tag[at + 7..].trim_start().strip_prefix('=').unwrap_or_default().trim_start();
-            let value = value.trim_start_matches(['"', '\'']);
-            let label = value.split(['"', '\'', ' ', ';', '/', '\t', '\n']).next().unwrap_or_default();
-            if let Some(encoding) = encoding_rs::Encoding::for_label(label.as_bytes()) {
-                let is_utf16 = encoding == encoding_rs::UTF_16BE || encoding == encoding_rs::UTF_16LE;
-                return Some(if is_utf16 { encoding_rs::UTF_8 } else { encoding });
-            }
-        }
-    }
-    None
-}
+use crate::resource_timing::{NavigationTiming, ResourceTiming};
 
 /// How a navigation goes.
 pub(super) struct Navigation {
     /// Who asks.
-    source: Option<Arc<WindowGlobal>>,
+    pub(super) source: Option<Arc<WindowGlobal>>,
     pub(super) referrer_policy: Option<ReferrerPolicy>,
     pub(super) no_referrer: bool,
     pub(super) initiator_type: Option<&'static str>,
     pub(super) srcdoc: Option<String>,
     /// A form's body, and its type.
     pub(super) body: Option<(Vec<u8>, String)>,
+    /// Whether a form is sent.
+    pub(super) form: bool,
     pub(super) reload: bool,
-    pub(super) replace: bool,
+    pub(super) handling: Handling,
     pub(super) user_activation: bool,
+    /// Told of the window that is there afterwards.
+    pub(super) committed: Option<oneshot::Sender<Arc<WindowGlobal>>>,
+}
+
+/// <https://html.spec.whatwg.org/#history-handling-behavior>, and going to an entry that is there.
+#[derive(Clone)]
+pub(super) enum Handling {
+    Auto,
+    Push,
+    Replace,
+    Traverse(Arc<Entry>),
 }
 
 impl Navigation {
@@ -120,9 +56,11 @@ impl Navigation {
             initiator_type: None,
             srcdoc: None,
             body: None,
+            form: false,
             reload: false,
-            replace: false,
+            handling: Handling::Auto,
             user_activation: false,
+            committed: None,
         }
     }
 }
@@ -138,14 +76,12 @@ fn client_id() -> String {
 /// The environment of a document in a browsing context; `creator` gives what documents without an address inherit.
 fn environment(
     context: &BrowsingContext,
-    url: &Url,
-    policies: PolicyContainer,
+    loaded: &LoadedDocument,
     creator: Option<&EnvironmentSettings>,
     id: String,
 ) -> EnvironmentSettings {
-    let mut environment = EnvironmentSettings::for_url(url.clone());
-    environment.id = id;
-    environment.policy_container = policies;
+    let url = &loaded.url;
+    let mut environment = loaded.environment(id);
     let inherits = matches!(url.scheme(), "about" | "blob");
     if let Some(creator) = creator.filter(|_| inherits) {
         if url.scheme() == "about" {
@@ -155,6 +91,7 @@ fn environment(
         environment.policy_container = creator.policy_container.clone();
         environment.storage_key = creator.storage_key.clone();
         environment.api_base_url = creator.api_base_url.clone();
+        environment.cross_origin_isolated = creator.cross_origin_isolated;
     }
     if url.scheme() == "data"
         && let Some(creator) = creator
@@ -162,7 +99,8 @@ fn environment(
         environment.policy_container.csp = creator.policy_container.csp.clone();
         environment.secure_context = creator.secure_context;
     }
-    if context.sandbox().opaque_origin {
+    let sandbox = context.sandbox().and(Sandbox::of_policies(&environment.policy_container));
+    if sandbox.opaque_origin && environment.origin.is_tuple() {
         environment.origin = Origin::new_opaque();
     }
     if !environment.origin.is_tuple() {
@@ -177,24 +115,27 @@ fn environment(
         environment.secure_context &= above.secure_context;
         environment.has_cross_site_ancestor =
             above.has_cross_site_ancestor || !longhaul::fetch::same_site(&above.origin, &environment.origin);
-        environment.cross_origin_isolated = above.cross_origin_isolated;
+        // NOTE: a frame of another origin would need a permission that nobody can give it here.
+        environment.cross_origin_isolated = above.cross_origin_isolated && above.origin == environment.origin;
     }
     environment
 }
 
 /// <https://html.spec.whatwg.org/#creating-a-new-browsing-context>: the initial `about:blank`.
 pub(super) fn initial_document(
-    _: &dyn Realm,
     context: &Arc<BrowsingContext>,
     creator: &Arc<WindowGlobal>,
 ) -> Option<Arc<WindowGlobal>> {
     let realms = context.maker.clone()?;
-    let url = Url::parse("about:blank").ok()?;
+    let loaded = LoadedDocument::of_text(Url::parse("about:blank").ok()?, String::new());
     let above = creator.scope();
-    let environment =
-        environment(context, &url, PolicyContainer::default(), Some(above.settings()), client_id())
-            .into_shared();
-    let window = WindowGlobal::in_context(creator.options(environment), context, url, "text/html");
+    let environment = environment(context, &loaded, Some(above.settings()), client_id()).into_shared();
+    let window = WindowGlobal::in_context(creator.options(environment), context, loaded.url, "text/html");
+    window.set_initial();
+    let same_origin = window.environment().origin == above.settings().origin;
+    if same_origin && let Some(top) = creator.context().top().and_then(|top| top.active()) {
+        window.set_opener_policy(top.opener_policy());
+    }
     let document = window.document_node();
     if let (Some(data), Some(of_creator)) =
         (document.document_data(), creator.document_node().document_data())
@@ -211,35 +152,93 @@ pub(super) fn initial_document(
     loading::blank(&document);
     realms.create(&window).ok()?;
     context.set_active(&window);
+    context.set_entry(Entry::new(Place::new(window.url(), window.realm_id())));
     realms.run(window.realm_id(), &mut |realm: &dyn Realm| has_realm(realm, &window));
-    above.user_agent().service_workers().register_client(Arc::clone(window.scope().settings()));
+    window.register_client(Some(&above.settings().id));
     Some(window)
 }
 
+/// <https://html.spec.whatwg.org/#allowed-to-navigate>, where the one who asks is sandboxed.
+fn may_navigate(source: &Arc<WindowGlobal>, target: &Arc<BrowsingContext>) -> bool {
+    let own = source.context();
+    if Arc::ptr_eq(&own, target) {
+        return true;
+    }
+    let mut above = target.parent();
+    while let Some(context) = above {
+        // Whatever is inside of it.
+        if Arc::ptr_eq(&context, &own) {
+            return true;
+        }
+        above = context.parent();
+    }
+    let sandbox = source.sandbox();
+    match target.parent() {
+        None if own.top().is_some_and(|top| Arc::ptr_eq(&top, target)) => !sandbox.no_top_navigation,
+        None if target.opener().is_some_and(|opener| Arc::ptr_eq(&opener, &own)) => true,
+        _ => !sandbox.no_navigation,
+    }
+}
+
+/// Whether an entry takes the place of the one that is shown.
+fn replaces(navigation: &Navigation, active: &Arc<WindowGlobal>, url: &Url) -> bool {
+    match &navigation.handling {
+        Handling::Replace => true,
+        _ if navigation.reload || active.is_initial() => true,
+        Handling::Push | Handling::Traverse(_) => false,
+        // The same URL again is no further place.
+        Handling::Auto => {
+            let of_source = navigation.source.as_ref().map(|source| source.environment().origin.clone());
+            active.url() == *url && of_source.is_some_and(|origin| origin == active.environment().origin)
+        }
+    }
+}
+
+/// Where the outcome of a navigation goes.
+struct Goal {
+    context: Arc<BrowsingContext>,
+    number: u64,
+    creator: Option<Arc<EnvironmentSettings>>,
+    environment_id: String,
+    fallback_base: Option<Url>,
+    handling: Handling,
+    srcdoc: Option<String>,
+    committed: Option<oneshot::Sender<Arc<WindowGlobal>>>,
+    timing: Option<NavigationTiming>,
+    kind: &'static str,
+}
+
 /// <https://html.spec.whatwg.org/#navigate>
-pub(super) fn navigate(realm: &dyn Realm, context: &Arc<BrowsingContext>, url: Url, navigation: Navigation) {
+pub(super) fn navigate(
+    realm: &dyn Realm,
+    context: &Arc<BrowsingContext>,
+    url: Url,
+    mut navigation: Navigation,
+) {
     let Some(active) = context.active() else { return };
-    let active_url = active.document_node().document_data().map(|data| data.url());
+    let source = navigation.source.clone();
+    if source.as_ref().is_some_and(|source| !may_navigate(source, context)) {
+        context.release_container(realm);
+        return;
+    }
+    let replace = replaces(&navigation, &active, &url);
     // A place in the same document.
     if navigation.body.is_none()
         && navigation.srcdoc.is_none()
         && !navigation.reload
         && url.fragment().is_some()
+        && without_fragment(&active.url()) == without_fragment(&url)
+        && !matches!(navigation.handling, Handling::Traverse(_))
     {
-        let same = active_url.as_ref().is_some_and(|known| without_fragment(known) == without_fragment(&url));
-        if same {
-            to_fragment(&active, &url, navigation.replace);
-            context.release_container(realm);
-            return;
-        }
-    }
-    // FIXME: `javascript:` URLs do nothing.
-    if url.scheme() == "javascript" {
+        to_fragment(&active, &url, replace);
         context.release_container(realm);
         return;
     }
+    if url.scheme() == "javascript" {
+        javascript_url::navigate(realm, context, &url, source.as_ref());
+        return;
+    }
     let number = context.begin_navigation();
-    let source = navigation.source.clone();
     // Its container may hand it some of what may be put off.
     let container = context.parent().and_then(|parent| parent.active());
     if let (Some(container), Some(source)) = (&container, &source)
@@ -257,30 +256,110 @@ pub(super) fn navigate(realm: &dyn Realm, context: &Arc<BrowsingContext>, url: U
         None => (active.agent(), active.realm_id()),
     };
     let Some(agent) = agent.or_else(|| Some(Arc::clone(realm.agent()))) else { return };
-    let environment_id = client_id();
-    let fallback_base = source.as_ref().map(|window| {
+    let fallback_base = source.as_ref().and_then(|window| {
         let document = window.document_node();
         document.document_data().map(|data| data.base_url(&document))
     });
-    let fallback_base = fallback_base.flatten();
-    let context = Arc::clone(context);
+    let kind = match (&navigation.handling, navigation.reload) {
+        (Handling::Traverse(_), _) => "back_forward",
+        (_, true) => "reload",
+        _ => "navigate",
+    };
+    let handling = match navigation.handling.clone() {
+        Handling::Traverse(entry) => Handling::Traverse(entry),
+        _ if replace => Handling::Replace,
+        _ => Handling::Push,
+    };
+    let mut goal = Goal {
+        context: Arc::clone(context),
+        number,
+        creator: creator.clone(),
+        environment_id: client_id(),
+        fallback_base,
+        handling,
+        srcdoc: navigation.srcdoc.clone(),
+        committed: navigation.committed.take(),
+        timing: None,
+        kind,
+    };
     if url.scheme() == "about" {
-        let loaded = LoadedDocument {
-            url,
-            text: navigation.srcdoc.unwrap_or_default(),
-            content_type: "text/html".to_owned(),
-            encoding: encoding_rs::UTF_8,
-            policy_container: PolicyContainer::default(),
-            referrer: creator.as_ref().map(|creator| creator.creation_url.to_string()).unwrap_or_default(),
-        };
-        let finish = move |realm: &dyn Realm| {
-            if context.is_current(number) {
-                commit(realm, &context, Some(loaded), creator.as_deref(), environment_id, fallback_base);
-            }
-        };
+        let mut loaded = LoadedDocument::of_text(url, navigation.srcdoc.take().unwrap_or_default());
+        loaded.referrer =
+            creator.as_ref().map(|creator| creator.creation_url.to_string()).unwrap_or_default();
+        let finish = move |realm: &dyn Realm| commit(realm, goal, Some(loaded));
         agent.queue_task(TaskSource::Navigation, id, Box::new(finish));
         return;
     }
+    let is_form = navigation.form;
+    let mut request = request(context, &active, &goal, url.clone(), navigation);
+    let user_agent = active.scope().user_agent().clone();
+    // <https://w3c.github.io/webappsec-csp/#should-block-navigation-request>
+    if is_form
+        && user_agent.services().policy().should_block_form_submission(&request) != PolicyDecision::Allowed
+    {
+        context.release_container(realm);
+        return;
+    }
+    let mut options = FetchOptions::default();
+    // The frame's place in the timeline is its container's; a page's own is in its own.
+    let of_container = context.frame().and_then(|frame| super::elements::window_of(&frame));
+    let timing = match (&of_container, &request.initiator_type) {
+        (Some(window), Some(initiator)) if matches!(url.scheme(), "http" | "https") => {
+            Some(ResourceTiming::in_realm(Arc::clone(&agent), window.realm_id(), &url, initiator.clone()))
+        }
+        _ => None,
+    };
+    goal.timing =
+        matches!(url.scheme(), "http" | "https").then(|| NavigationTiming::new(Arc::clone(&agent), &url));
+    let ends = (timing.clone(), goal.timing.clone());
+    options.process_response_end_of_body = Some(Box::new(move |at_end| {
+        if let Some(timing) = &ends.0 {
+            timing.end(at_end);
+        }
+        if let Some(timing) = &ends.1 {
+            timing.end(at_end);
+        }
+    }));
+    let heads = (timing, goal.timing.clone());
+    let asked = request.clone();
+    let spawner = Arc::clone(&agent);
+    spawner.spawn(Box::pin(async move {
+        let response = user_agent.fetch(request, options).await;
+        if let Some(timing) = &heads.0 {
+            timing.head(&response);
+        }
+        if let Some(timing) = &heads.1 {
+            timing.head(&response);
+        }
+        let nothing = matches!(response.unfiltered().status, 204 | 205);
+        let loaded = match response.is_network_error() {
+            true => None,
+            false => LoadedDocument::from_response(response, &url).await.ok(),
+        };
+        let loaded = loaded.map(|mut loaded| {
+            if loaded.url.fragment().is_none() {
+                loaded.url.set_fragment(url.fragment());
+            }
+            loaded.referrer = referrer(asked, &loaded.url);
+            loaded
+        });
+        let finish = move |realm: &dyn Realm| match nothing {
+            true if goal.context.is_current(goal.number) => goal.context.release_container(realm),
+            true => {}
+            false => commit(realm, goal, loaded),
+        };
+        agent.queue_task(TaskSource::Navigation, id, Box::new(finish));
+    }));
+}
+
+/// <https://html.spec.whatwg.org/#create-navigation-params-by-fetching>: the request.
+fn request(
+    context: &Arc<BrowsingContext>,
+    active: &Arc<WindowGlobal>,
+    goal: &Goal,
+    url: Url,
+    navigation: Navigation,
+) -> Request {
     let mut request = Request::new(url.clone());
     request.mode = Mode::Navigate;
     request.credentials_mode = CredentialsMode::Include;
@@ -293,12 +372,12 @@ pub(super) fn navigate(realm: &dyn Realm, context: &Arc<BrowsingContext>, url: U
         Some(_) => Destination::Iframe,
         None => Destination::Document,
     };
-    if let Some(creator) = &creator {
+    if let Some(creator) = &goal.creator {
         request.origin = RequestOrigin::Origin(creator.origin.clone());
         request.top_level_navigation_initiator_origin =
             context.frame().is_none().then(|| creator.origin.clone());
     }
-    request.client = creator.clone();
+    request.client = goal.creator.clone();
     if navigation.no_referrer {
         request.referrer = Referrer::NoReferrer;
     }
@@ -310,46 +389,30 @@ pub(super) fn navigate(realm: &dyn Realm, context: &Arc<BrowsingContext>, url: U
         request.header_list.append("Content-Type", content_type.as_str());
         request.body = Some(Body::from_bytes(body));
     }
-    let reserved =
-        environment(&context, &url, PolicyContainer::default(), creator.as_deref(), environment_id.clone());
+    let unknown = LoadedDocument::of_text(url, String::new());
+    let reserved = environment(context, &unknown, goal.creator.as_deref(), goal.environment_id.clone());
     request.reserved_client = Some(reserved.into_shared());
     request.replaces_client_id = active.scope().settings().id.clone();
-    let user_agent = active.scope().user_agent().clone();
-    let origin_url = creator.as_ref().map(|creator| creator.creation_url.clone());
-    let spawner = Arc::clone(&agent);
-    spawner.spawn(Box::pin(async move {
-        let no_referrer = matches!(request.referrer, Referrer::NoReferrer);
-        let response = user_agent.fetch(request, FetchOptions::default()).await;
-        let nothing = matches!(response.unfiltered().status, 204 | 205);
-        let loaded = match response.is_network_error() {
-            true => None,
-            false => LoadedDocument::from_response(response, &url).await.ok(),
-        };
-        let loaded = loaded.map(|mut loaded| {
-            if loaded.url.fragment().is_none() {
-                loaded.url.set_fragment(url.fragment());
-            }
-            if let Some(from) = origin_url.filter(|_| !no_referrer) {
-                let same = from.origin() == loaded.url.origin();
-                loaded.referrer = match same {
-                    true => without_fragment(&from).to_string(),
-                    false => format!("{}/", from.origin().ascii_serialization()),
-                };
-            }
-            loaded
-        });
-        let finish = move |realm: &dyn Realm| {
-            if !context.is_current(number) {
-                return;
-            }
-            if nothing {
-                context.release_container(realm);
-                return;
-            }
-            commit(realm, &context, loaded, creator.as_deref(), environment_id, fallback_base);
-        };
-        agent.queue_task(TaskSource::Navigation, id, Box::new(finish));
-    }));
+    request
+}
+
+/// `document.referrer`: what the last request said of where it came from.
+fn referrer(mut asked: Request, answered: &Url) -> String {
+    if asked.referrer_policy == ReferrerPolicy::Empty {
+        let of_client = asked.client.as_ref().map(|client| client.policy_container.referrer_policy);
+        asked.referrer_policy = of_client.unwrap_or_default();
+    }
+    if asked.referrer_policy == ReferrerPolicy::Empty {
+        asked.referrer_policy = ReferrerPolicy::DEFAULT;
+    }
+    asked.url_list.push(answered.clone());
+    match asked.referrer {
+        Referrer::NoReferrer => String::new(),
+        _ => match determine_referrer(&asked) {
+            Referrer::Url(url) => url.into(),
+            _ => String::new(),
+        },
+    }
 }
 
 pub(super) fn without_fragment(url: &Url) -> Url {
@@ -363,7 +426,7 @@ fn to_fragment(window: &Arc<WindowGlobal>, url: &Url, replace: bool) {
     let document = window.document_node();
     let Some(data) = document.document_data() else { return };
     let old = data.url();
-    window.history_entry(url.clone(), None, replace);
+    window.history_entry(url, None, replace);
     data.set_url(url.clone());
     window.url_changed(url);
     let (Some(agent), old, new) = (window.agent(), old.to_string(), url.to_string()) else { return };
@@ -414,42 +477,81 @@ fn unload_window(context: &BrowsingContext) {
     });
 }
 
-/// Puts a new document in the place of the one before; without one, an error page.
-fn commit(
+/// Replaces the document that is shown by one of a text, which has its URL and its policies.
+pub(super) fn replace_by_text(
     realm: &dyn Realm,
     context: &Arc<BrowsingContext>,
-    loaded: Option<LoadedDocument>,
-    creator: Option<&EnvironmentSettings>,
-    id: String,
-    fallback_base: Option<Url>,
+    window: &Arc<WindowGlobal>,
+    text: String,
 ) {
+    let settings = Arc::clone(window.scope().settings());
+    let mut loaded = LoadedDocument::of_text(window.url(), text);
+    loaded.policy_container = settings.policy_container.clone();
+    loaded.opener_policy = window.opener_policy();
+    let document = window.document_node();
+    let goal = Goal {
+        context: Arc::clone(context),
+        number: context.begin_navigation(),
+        creator: Some(settings),
+        environment_id: client_id(),
+        fallback_base: document.document_data().map(|data| data.fallback_base_url()),
+        handling: Handling::Replace,
+        srcdoc: None,
+        committed: None,
+        timing: None,
+        kind: "navigate",
+    };
+    commit(realm, goal, Some(loaded));
+}
+
+/// <https://html.spec.whatwg.org/#coop-enforce>: whether the windows that know each other are to be parted.
+fn parts(old: &WindowGlobal, loaded: &LoadedDocument, origin: &Origin) -> bool {
+    let before = old.opener_policy();
+    let lets_popups_be = old.is_initial()
+        && before == OpenerPolicy::SameOriginAllowPopups
+        && loaded.opener_policy == OpenerPolicy::UnsafeNone;
+    !lets_popups_be && !before.matches(&old.environment().origin, loaded.opener_policy, origin)
+}
+
+/// Puts a new document in the place of the one before; without one, an error page.
+fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
+    if !goal.context.is_current(goal.number) {
+        return;
+    }
+    let mut context = Arc::clone(&goal.context);
     let (Some(realms), Some(old)) = (context.maker.clone(), context.active()) else { return };
-    unload(context);
+    // Those around it may not be allowed to show it.
+    let parent = context.parent().and_then(|parent| parent.active());
+    let loaded = loaded.filter(|loaded| {
+        let Some(parent) = &parent else { return true };
+        let services = parent.scope();
+        loaded.may_be_framed(parent.environment(), &context.ancestors(), services.user_agent().services())
+    });
+    unload(&context);
     let failed = loaded.is_none();
     let Ok(blank) = Url::parse("about:blank") else { return };
-    let loaded = loaded.unwrap_or_else(|| LoadedDocument {
-        url: blank,
-        text: String::new(),
-        content_type: "text/html".to_owned(),
-        encoding: encoding_rs::UTF_8,
-        policy_container: PolicyContainer::default(),
-        referrer: String::new(),
-    });
-    let mut settings = environment(context, &loaded.url, loaded.policy_container.clone(), creator, id);
+    let loaded = loaded.unwrap_or_else(|| LoadedDocument::of_text(blank, String::new()));
+    let creator = goal.creator.as_deref();
+    let mut settings = environment(&context, &loaded, creator, goal.environment_id);
     if failed {
         settings.origin = Origin::new_opaque();
+        settings.storage_key = format!("opaque:{}", settings.id);
+        settings.policy_container = PolicyContainer::default();
+    }
+    if parent.is_none() && !failed && parts(&old, &loaded, &settings.origin) {
+        context = context.part();
     }
     let settings = settings.into_shared();
     let window = WindowGlobal::in_context(
         old.options(Arc::clone(&settings)),
-        context,
+        &context,
         loaded.url.clone(),
         document_type(&loaded),
     );
     if loaded.url.scheme() == "about"
         && let Some(data) = window.document_node().document_data()
     {
-        *lock(&data.fallback_base) = fallback_base;
+        *lock(&data.fallback_base) = goal.fallback_base;
     }
     if realms.create(&window).is_err() {
         context.release_container(realm);
@@ -457,8 +559,33 @@ fn commit(
     }
     context.destroy_windows();
     context.set_active(&window);
+    window.set_opener_policy(loaded.opener_policy);
+    // The entry that is shown from here on.
+    let mut place = Place::new(loaded.url.clone(), window.realm_id());
+    place.text = goal.srcdoc;
+    match goal.handling {
+        Handling::Traverse(entry) => {
+            entry.change(|known| known.document = window.realm_id());
+            context.set_entry(entry);
+        }
+        Handling::Push => context.push_entry(Entry::new(place)),
+        Handling::Auto | Handling::Replace => {
+            let keeps_state = goal.kind == "reload";
+            context.entry().change(|known| {
+                let state = if keeps_state { known.state.take() } else { None };
+                *known = Place { state, ..place };
+            });
+        }
+    }
     realms.run(window.realm_id(), &mut |realm: &dyn Realm| has_realm(realm, &window));
-    window.scope().user_agent().service_workers().register_client(settings);
+    window.register_client(creator.map(|creator| creator.id.as_str()));
+    if let Some(timing) = goal.timing {
+        window.expect_navigation_timing(timing, goal.kind);
+    }
+    if let Some(committed) = goal.committed {
+        // Whoever wanted to know may be gone.
+        let _ = committed.send(Arc::clone(&window));
+    }
     begin(realm, &window, loaded);
 }
 

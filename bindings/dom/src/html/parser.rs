@@ -115,9 +115,24 @@ fn go_on_later(realm: &dyn Realm, document: &NodeRef) {
 
 /// The script that the parser waited for has run.
 pub(super) fn resume(realm: &dyn Realm, document: &NodeRef) {
-    if let Some(parser) = parser_of(document) {
+    // NOTE: the script may have written another one that the parser waits for now.
+    let waits = document.document_data().is_some_and(|data| lock(&data.loading).blocking.is_some());
+    if let Some(parser) = parser_of(document).filter(|_| !waits) {
         parser.paused.set(false);
         go_on_later(realm, document);
+    }
+}
+
+/// Runs the script that the parser waits for: what it writes comes before the rest of the input.
+pub(super) fn at_insertion_point(document: &NodeRef, run: impl FnOnce()) {
+    let parser = parser_of(document);
+    if let Some(parser) = &parser {
+        parser.paused.set(false);
+        parser.nesting.set(parser.nesting.get() + 1);
+    }
+    run();
+    if let Some(parser) = &parser {
+        parser.nesting.set(parser.nesting.get().saturating_sub(1));
     }
 }
 

@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use longhaul::fetch::{
-    Destination, InlineContent, ParserMetadata, Priority, is_javascript_mime_type_essence,
+    CredentialsMode, Destination, InlineContent, ParserMetadata, Priority, is_javascript_mime_type_essence,
 };
 use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm, TaskSource};
 use longhaul_idl::{HTMLScriptElementMethods, HTMLScriptElementStatics};
 
 use super::element_fetch::ScriptText;
+use super::import_map::{ImportMap, ImportMapError};
+use super::module_map::ModuleOptions;
 use super::{ElementState, content_security_policy, element_fetch, loading, parser};
 use crate::dom::TokenList;
 use crate::dom::node::{Node, NodeRef, lock};
@@ -38,6 +40,7 @@ struct State {
 enum Kind {
     Classic,
     Module,
+    ImportMap,
 }
 
 /// What a script that the parser has come to means for it.
@@ -100,8 +103,10 @@ fn kind(element: &NodeRef) -> Option<Kind> {
         Some(Kind::Classic)
     } else if text.eq_ignore_ascii_case("module") {
         Some(Kind::Module)
+    } else if text.eq_ignore_ascii_case("importmap") {
+        Some(Kind::ImportMap)
     } else {
-        // FIXME: import maps and speculation rules.
+        // FIXME: speculation rules.
         None
     }
 }
@@ -189,6 +194,14 @@ fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
         }
     }
     let force_async = !lock(held).not_force_async;
+    // 29., 32. An import map counts at once, and comes from nowhere else.
+    if kind == Kind::ImportMap {
+        match has("src") {
+            true => element_fetch::fire_later(realm, element, "error"),
+            false => register_import_map(realm, &window, &source_text),
+        }
+        return Outcome::Nothing;
+    }
     // 31. From elsewhere.
     if has("src") {
         let source = element.attr("src").unwrap_or_default();
@@ -237,9 +250,22 @@ fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
             document.document_data().map(|data| data.base_url(&document).to_string()).unwrap_or_default();
         let file = match kind {
             Kind::Module => base,
-            Kind::Classic => document.document_data().map(|data| data.url().to_string()).unwrap_or_default(),
+            Kind::Classic | Kind::ImportMap => {
+                document.document_data().map(|data| data.url().to_string()).unwrap_or_default()
+            }
         };
-        lock(held).result = Some(Ok(ScriptText { text, url: file, muted: false }));
+        let script = ScriptText { text, url: file, muted: false };
+        let imports = match kind {
+            Kind::Module => window.modules().imports(&script.url, &script.text),
+            Kind::Classic | Kind::ImportMap => Vec::new(),
+        };
+        if imports.is_empty() {
+            lock(held).result = Some(Ok(script));
+        } else {
+            let metadata =
+                if by_parser { ParserMetadata::ParserInserted } else { ParserMetadata::NotParserInserted };
+            fetch_imports(realm, &window, element, script, imports, metadata);
+        }
         if kind == Kind::Classic {
             execute(realm, element);
             return Outcome::Ran;
@@ -283,15 +309,77 @@ fn fetch(
     let fallback =
         charset.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes())).or(of_document);
     let timed = element_fetch::timed(realm, &request);
+    let modules = window.modules();
+    let client = Arc::clone(window.scope().settings());
     realm.agent().spawn(Box::pin(async move {
-        let is_module = kind == Kind::Module;
-        let loaded = element_fetch::load_text(&user_agent, request, timed, is_module, fallback).await;
+        let loaded = match kind {
+            Kind::Module => {
+                let options = ModuleOptions {
+                    user_agent,
+                    client,
+                    nonce: request.cryptographic_nonce_metadata.clone(),
+                    credentials: request.credentials_mode,
+                    referrer_policy: request.referrer_policy,
+                    parser_metadata: request.parser_metadata,
+                };
+                // NOTE: the engine knows a module by the address that was asked for.
+                let asked = request.current_url().to_string();
+                let loaded = modules.load_graph(options, request, timed).await;
+                loaded.map(|module| ScriptText { url: asked, ..ScriptText::clone(&module) })
+            }
+            Kind::Classic | Kind::ImportMap => {
+                element_fetch::load_text(&user_agent, request, timed, false, fallback).await
+            }
+        };
         let come = move |realm: &dyn Realm| {
             let told = loaded.map_err(|reason| failed(&node, &format!("{url}: {reason}")));
             come(realm, &node, told);
         };
         agent.queue_task(TaskSource::Networking, id, Box::new(come));
     }));
+}
+
+/// <https://html.spec.whatwg.org/#fetch-an-inline-module-script-graph>, past its own text.
+fn fetch_imports(
+    realm: &dyn Realm,
+    window: &super::WindowGlobal,
+    element: &NodeRef,
+    script: ScriptText,
+    imports: Vec<(url::Url, String)>,
+    parser_metadata: ParserMetadata,
+) {
+    let credentials = match element.attr("crossorigin") {
+        Some(value) if value.eq_ignore_ascii_case("use-credentials") => CredentialsMode::Include,
+        _ => CredentialsMode::SameOrigin,
+    };
+    let options = ModuleOptions {
+        user_agent: window.scope().user_agent().clone(),
+        client: Arc::clone(window.scope().settings()),
+        nonce: element.nonce_slot().unwrap_or_default().into(),
+        credentials,
+        referrer_policy: super::elements::referrer_policy_of(element).unwrap_or_default(),
+        parser_metadata,
+    };
+    let (modules, node) = (window.modules(), Arc::clone(element));
+    let (agent, id) = (Arc::clone(realm.agent()), realm.id());
+    realm.agent().spawn(Box::pin(async move {
+        let loaded = modules.load_all(options, imports).await;
+        let come = move |realm: &dyn Realm| {
+            let told = loaded.map(|()| script).map_err(|reason| failed(&node, &reason));
+            come(realm, &node, told);
+        };
+        agent.queue_task(TaskSource::Networking, id, Box::new(come));
+    }));
+}
+
+/// <https://html.spec.whatwg.org/#register-an-import-map>
+fn register_import_map(realm: &dyn Realm, window: &super::WindowGlobal, text: &str) {
+    let base = window.environment().api_base_url.clone();
+    match ImportMap::parse(text, &base) {
+        Ok(map) => window.modules().add_import_map(map),
+        Err(ImportMapError::Syntax(reason)) => realm.report_exception(Exception::SyntaxError(reason)),
+        Err(ImportMapError::Shape(reason)) => realm.report_exception(Exception::type_error(reason)),
+    }
 }
 
 /// Says which script runs; once its task and what follows it are over, it is the page itself again.
@@ -343,7 +431,7 @@ fn come(realm: &dyn Realm, element: &NodeRef, result: Result<ScriptText, ()>) {
         (blocks, loading.deferred.iter().any(is) || loading.in_order.iter().any(is))
     };
     if blocks {
-        execute(realm, element);
+        parser::at_insertion_point(&document, || execute(realm, element));
         parser::resume(realm, &document);
     } else if waits {
         run_in_order(realm, &document);
@@ -413,7 +501,10 @@ pub(super) fn execute(realm: &dyn Realm, element: &NodeRef) {
     let run = || {
         let ran = if module {
             let before = lock(&data.current_script).take();
-            let ran = realm.run_module(text, &script.url);
+            let ran = match external {
+                true => realm.import_module(&script.url),
+                false => realm.run_module(text, &script.url),
+            };
             *lock(&data.current_script) = before;
             // NOTE: a module that cannot be linked is told as an error of the window's; one that is not there at the element.
             ran
@@ -432,8 +523,9 @@ pub(super) fn execute(realm: &dyn Realm, element: &NodeRef) {
     } else {
         run();
     }
-    // 8. Loaded.
+    // 8. Loaded, once what the script has left to microtasks is done: nothing of it is on the stack.
     if external {
+        realm.microtask_checkpoint();
         element_fetch::fire(realm, element, "load");
     }
 }
@@ -471,6 +563,6 @@ impl HTMLScriptElementMethods for Node {
 
 impl HTMLScriptElementStatics for Node {
     fn supports(_: &dyn Realm, type_: DomString) -> Result<bool, Exception> {
-        Ok(matches!(&*type_, "classic" | "module"))
+        Ok(matches!(&*type_, "classic" | "module" | "importmap"))
     }
 }

@@ -1,5 +1,6 @@
 //! <https://html.spec.whatwg.org/#the-window-object>
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use longhaul::fetch::{EnvironmentSettings, PolicyDecision, ReferrerPolicy};
@@ -10,12 +11,15 @@ use longhaul_idl::runtime::{
 use longhaul_idl::{DeferredRequestInit, RequestInfo, RequestInit, TimerHandler, WindowMethods};
 use url::Url;
 
-use super::browsing_context::{BrowsingContext, WindowRealms};
+use super::browsing_context::{BrowsingContext, Sandbox, WindowRealms};
+use super::loaded_document::OpenerPolicy;
+use super::module_map::ModuleMap;
 use super::navigate::{Navigation, navigate};
 use super::window_or_worker_global_scope::{self as mixin, window_or_worker_global_scope_members};
 use super::{GlobalOptions, GlobalScope, History, Location, Navigator, content_security_policy};
 use crate::dom::document::{Kind, new_document};
 use crate::dom::node::{Node, NodeRef, lock, objects};
+use crate::resource_timing::NavigationTiming;
 
 /// The global object of a page.
 pub struct WindowGlobal {
@@ -27,6 +31,12 @@ pub struct WindowGlobal {
     history: Arc<History>,
     context: Arc<BrowsingContext>,
     agent: OnceLock<Arc<dyn AgentHandle>>,
+    modules: Arc<ModuleMap>,
+    /// What its document may not do.
+    sandbox: Sandbox,
+    /// Whether its document is the initial `about:blank`.
+    initial: AtomicBool,
+    opener_policy: Mutex<OpenerPolicy>,
     /// Keeps the document's wrapper, and with it those of its nodes.
     held_document: Mutex<Option<Held>>,
 }
@@ -89,6 +99,7 @@ impl WindowGlobal {
     ) -> Arc<Self> {
         let realm = RealmId::next();
         let kind = if content_type == "text/html" { Kind::Html } else { Kind::Xml };
+        let sandbox = context.sandbox().and(Sandbox::of_policies(&options.environment.policy_container));
         let document = new_document(realm, kind, content_type, url);
         if let Some(data) = document.document_data() {
             data.set_ready_state(longhaul_idl::DocumentReadyState::Loading);
@@ -106,6 +117,10 @@ impl WindowGlobal {
                 history: Arc::new(History::new(me.clone(), realm)),
                 context: Arc::clone(context),
                 agent: OnceLock::new(),
+                modules: Arc::default(),
+                sandbox,
+                initial: AtomicBool::new(false),
+                opener_policy: Mutex::default(),
                 held_document: Mutex::default(),
             }
         })
@@ -179,7 +194,39 @@ impl WindowGlobal {
 
     /// <https://html.spec.whatwg.org/#concept-environment-noscript>
     pub(super) fn allows_scripts(&self) -> bool {
-        !self.context.sandbox().no_scripts
+        !self.sandbox.no_scripts
+    }
+
+    /// The modules of its document.
+    pub fn modules(&self) -> Arc<ModuleMap> {
+        Arc::clone(&self.modules)
+    }
+
+    pub(super) fn sandbox(&self) -> Sandbox {
+        self.sandbox
+    }
+
+    /// <https://html.spec.whatwg.org/#is-initial-about:blank>
+    pub(super) fn is_initial(&self) -> bool {
+        self.initial.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_initial(&self) {
+        self.initial.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn opener_policy(&self) -> OpenerPolicy {
+        *lock(&self.opener_policy)
+    }
+
+    /// Tells it what its document's response said.
+    pub fn set_opener_policy(&self, policy: OpenerPolicy) {
+        *lock(&self.opener_policy) = policy;
+    }
+
+    /// Puts the fetch of its document into its timeline, once its realm is there and it has ended.
+    pub fn expect_navigation_timing(&self, timing: NavigationTiming, kind: &'static str) {
+        timing.belongs_to(self.realm, kind);
     }
 
     /// Its realm has just been made. What scripts hang on its document stays there, and its policies are obeyed.
@@ -236,10 +283,6 @@ impl WindowGlobal {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn history_entry(&self, url: Url, state: Option<Held>, replace: bool) {
-        self.history.entry(url, state, replace);
     }
 
     /// Its document is not shown any more: nobody controls it, and what it fetched ends.
@@ -388,7 +431,7 @@ impl WindowMethods for WindowGlobal {
         let target = if target.is_empty() { "_blank" } else { &*target };
         let (context, fresh) = match self.context.find(target) {
             Some(context) => (context, false),
-            None => match self.context.open(target, realm, noopener) {
+            None => match self.context.open(target, noopener) {
                 Some(context) => (context, true),
                 None => return Ok(None),
             },

@@ -55,11 +55,17 @@ impl ServiceWorkerObjects {
             // NOTE: observing begins with the workers of that moment; without them there is no worker.
             _ => Workers::default(),
         };
+        let known = {
+            let registrations = self.registrations.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = registrations.iter().find(|(known, _)| *known == handle);
+            known.map(|(_, kept)| Arc::clone(&kept.object))
+        };
+        if let Some(object) = known {
+            self.meet_new_worker(realm, &object, workers)?;
+            return Ok(object);
+        }
         let object = {
             let mut registrations = self.registrations.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, kept)) = registrations.iter().find(|(known, _)| *known == handle) {
-                return Ok(Arc::clone(&kept.object));
-            }
             let object = ServiceWorkerRegistration::new(handle.clone(), workers.clone());
             registrations.push((handle.clone(), Kept { object: Arc::clone(&object), wrapper: None }));
             object
@@ -81,6 +87,29 @@ impl ServiceWorkerObjects {
         }
         follow(realm, &object, events);
         Ok(object)
+    }
+
+    /// What tells of a registration may come before the task that puts its new worker into `installing`: it is there all the same.
+    fn meet_new_worker(
+        &self,
+        realm: &dyn Realm,
+        object: &Arc<ServiceWorkerRegistration>,
+        now: Workers,
+    ) -> Result<(), Exception> {
+        let shown = object.workers();
+        let is_shown = |worker: &WorkerHandle| {
+            [&shown.installing, &shown.waiting, &shown.active]
+                .into_iter()
+                .flatten()
+                .any(|known| known == worker)
+        };
+        // NOTE: it begins where every worker does; the tasks on their way take it further.
+        let Some(new) = now.installing.or(now.waiting).filter(|worker| !is_shown(worker)) else {
+            return Ok(());
+        };
+        self.worker_in_state(realm, new.clone(), WorkerState::Installing)?;
+        object.set_workers(realm, Some(new), shown.waiting, shown.active);
+        Ok(())
     }
 
     /// <https://w3c.github.io/ServiceWorker/#get-the-service-worker-object>

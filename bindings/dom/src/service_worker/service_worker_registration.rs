@@ -41,7 +41,7 @@ impl ServiceWorkerRegistration {
         })
     }
 
-    fn workers(&self) -> Workers {
+    pub(super) fn workers(&self) -> Workers {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -1,93 +1,40 @@
-//! Fetching scripts: <https://html.spec.whatwg.org/#fetching-scripts>.
+//! Loading modules: <https://html.spec.whatwg.org/#fetching-scripts>.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use longhaul::UserAgent;
-use longhaul::fetch::{
-    CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, Request, RequestOrigin,
-};
+use longhaul::fetch::EnvironmentSettings;
+use longhaul_dom::{ModuleMap, WorkerThread};
 use longhaul_quickjs::ModuleLoader;
 use url::Url;
 
-/// The largest script that is loaded.
-const LIMIT: usize = 64 << 20;
-
-/// A script that came.
-#[derive(Clone, Debug)]
-pub(super) struct Loaded {
-    /// UTF-8, or what the response's charset made of it.
-    pub(super) text: String,
-}
-
-/// Why a script did not come.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{url}: {reason}")]
-pub(super) struct LoadFailure {
-    pub(super) url: Url,
-    pub(super) reason: String,
-}
-
-fn request(client: &Arc<EnvironmentSettings>, url: Url) -> Request {
-    let mut request = Request::new(url);
-    request.origin = RequestOrigin::Origin(client.origin.clone());
-    request.client = Some(client.clone());
-    request.destination = Destination::Script;
-    request.initiator_type = Some("script".to_owned());
-    (request.mode, request.credentials_mode) = (Mode::Cors, CredentialsMode::SameOrigin);
-    request
-}
-
-async fn finish(user_agent: &UserAgent, request: Request) -> Result<Loaded, LoadFailure> {
-    let url = request.current_url().clone();
-    let failed = |reason: String| LoadFailure { url: url.clone(), reason };
-    let response = user_agent.fetch(request, FetchOptions::default()).await;
-    if let Some(reason) = response.reason() {
-        return Err(failed(reason.to_string()));
-    }
-    // A classic script may come from anywhere: what an opaque response hides from scripts, it still runs.
-    let response = response.into_unfiltered();
-    if !response.is_ok_status() {
-        return Err(failed(format!("the server answered with status {}", response.status)));
-    }
-    let essence = response.header_list.extract_mime_type().map(|mime| mime.essence().to_owned());
-    if !essence.as_deref().is_some_and(longhaul::fetch::is_javascript_mime_type_essence) {
-        let essence = essence.unwrap_or_else(|| "no type at all".to_owned());
-        return Err(failed(format!("{essence} is not a JavaScript MIME type")));
-    }
-    let bytes = match response.body {
-        Some(body) => body.read_all(Some(LIMIT)).await.map_err(|error| failed(error.to_string()))?,
-        None => Bytes::new(),
-    };
-    let (text, _, _) = encoding_rs::UTF_8.decode(&bytes);
-    Ok(Loaded { text: text.into_owned() })
-}
-
-/// Resolves and fetches the modules that a page's modules import. It is called on the agent's thread, which waits.
+/// The modules of a page's document. What its scripts import statically is there by the time the engine asks; what they import
+/// dynamically is fetched while the agent waits.
+///
+/// FIXME: the engine cannot wait for a dynamic import by itself: its loader gives a module or fails.
 pub(super) struct PageModules {
     pub(super) user_agent: UserAgent,
     pub(super) client: Arc<EnvironmentSettings>,
-    pub(super) runtime: tokio::runtime::Handle,
+    pub(super) modules: Arc<ModuleMap>,
+    pub(super) thread: Arc<dyn WorkerThread>,
 }
 
 impl ModuleLoader for PageModules {
     fn resolve(&self, base: &str, specifier: &str) -> Result<String, String> {
-        resolve(base, specifier)
+        self.modules.resolve(base, specifier)
     }
 
     fn load(&self, url: &str) -> Result<Vec<u8>, String> {
-        let url = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
-        let request = request(&self.client, url);
-        let user_agent = self.user_agent.clone();
-        let (sender, receiver) = std::sync::mpsc::channel();
-        self.runtime.spawn(async move {
-            // The agent may have been ended meanwhile.
-            let _ = sender.send(finish(&user_agent, request).await);
-        });
-        match receiver.recv() {
-            Ok(loaded) => loaded.map(|loaded| loaded.text.into_bytes()).map_err(|error| error.to_string()),
-            Err(_) => Err("the runtime is shutting down".to_owned()),
+        if let Some(text) = self.modules.text(url) {
+            return text;
         }
+        let parsed = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
+        let loading =
+            self.modules.clone().load_dynamically(self.user_agent.clone(), self.client.clone(), parsed);
+        if !self.thread.wait(loading) {
+            return Err("the agent is ending".to_owned());
+        }
+        self.modules.text(url).unwrap_or_else(|| Err(format!("{url}: it did not come")))
     }
 }
 

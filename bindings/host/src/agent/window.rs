@@ -7,7 +7,9 @@ use longhaul::UserAgent;
 use longhaul::fetch::{
     CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, Request, RequestOrigin,
 };
-use longhaul_dom::{BrowsingContext, ConsoleSink, GlobalOptions, LoadedDocument, WindowGlobal};
+use longhaul_dom::{
+    BrowsingContext, ConsoleSink, GlobalOptions, LoadedDocument, NavigationTiming, WindowGlobal,
+};
 use longhaul_idl::runtime::{Realm, TaskSource, Value};
 use url::Url;
 
@@ -100,14 +102,18 @@ impl Page {
     /// A script that throws is told to `on_error`; the page goes on, as pages do.
     pub async fn load(url: Url, options: PageOptions) -> Result<Page, PageError> {
         let id = client_id();
-        let document = fetch_document(&options.user_agent, url, id.clone()).await?;
-        let mut environment = EnvironmentSettings::for_url(document.url.clone());
-        environment.policy_container = document.policy_container.clone();
-        environment.id = id;
-        let environment = environment.into_shared();
-        let url = document.url.clone();
-        let ended = |end| PageError::Ended { url: url.clone(), end };
         let runtime = tokio::runtime::Handle::current();
+        let ended = {
+            let url = url.clone();
+            move |end| PageError::Ended { url: url.clone(), end }
+        };
+        let agent = Agent::start("window", options.limits, runtime.clone(), options.listeners.clone())
+            .map_err(&ended)?;
+        let timing = NavigationTiming::new(agent.handle(), &url);
+        let document = fetch_document(&options.user_agent, url, id.clone(), &timing).await?;
+        let environment = document.environment(id).into_shared();
+        let opener_policy = document.opener_policy;
+        let url = document.url.clone();
         let workers = WorkerAgents {
             user_agent: options.user_agent.clone(),
             limits: options.limits,
@@ -116,8 +122,6 @@ impl Page {
             on_error: options.on_error.clone(),
             runtime: runtime.clone(),
         };
-        let agent =
-            Agent::start("window", options.limits, runtime, options.listeners.clone()).map_err(ended)?;
         let realms = WindowRealms::of(&agent, &options);
         let window = GlobalOptions {
             user_agent: options.user_agent.clone(),
@@ -130,14 +134,17 @@ impl Page {
         let made = agent
             .run(move |_| {
                 let window = WindowGlobal::top_level(window, realms.clone());
-                longhaul_dom::WindowRealms::create(&*realms, &window)
-                    .map(|()| (window.context(), window.realm_id()))
+                window.set_opener_policy(opener_policy);
+                longhaul_dom::WindowRealms::create(&*realms, &window)?;
+                // The page is a client that service workers may control from here on.
+                window.register_client(None);
+                window.expect_navigation_timing(timing, "navigate");
+                Ok((window.context(), window.realm_id()))
             })
             .await
-            .map_err(ended)?;
-        let (context, realm) = made.map_err(|reason| PageError::Realm { url: url.clone(), reason })?;
-        // The page is a client that service workers may control from here on.
-        options.user_agent.service_workers().register_client(environment.clone());
+            .map_err(&ended)?;
+        let (context, realm) =
+            made.map_err(|reason: String| PageError::Realm { url: url.clone(), reason })?;
         let mut page = Page {
             agent,
             context,
@@ -250,6 +257,7 @@ async fn fetch_document(
     user_agent: &UserAgent,
     url: Url,
     client_id: String,
+    timing: &NavigationTiming,
 ) -> Result<LoadedDocument, PageError> {
     let mut request = Request::new(url.clone());
     // What service workers know the page by from here on.
@@ -263,7 +271,13 @@ async fn fetch_document(
     request.credentials_mode = CredentialsMode::Include;
     request.use_url_credentials = true;
     request.user_activation = true;
-    let response = user_agent.fetch(request, FetchOptions::default()).await;
+    let at_end = timing.clone();
+    let options = FetchOptions {
+        process_response_end_of_body: Some(Box::new(move |ended| at_end.end(ended))),
+        ..FetchOptions::default()
+    };
+    let response = user_agent.fetch(request, options).await;
+    timing.head(&response);
     if let Some(reason) = response.reason() {
         return Err(PageError::Network { url, reason: reason.to_string() });
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longhaul::UserAgent;
-use longhaul_dom::WindowGlobal;
+use longhaul_dom::{WindowGlobal, WorkerThread};
 use longhaul_idl::runtime::{AgentHandle, Exposure, Realm, RealmId};
 use longhaul_quickjs::RealmOptions;
 
@@ -12,6 +12,7 @@ use super::event_loop::{Agent, with_engine};
 use super::script_loading::PageModules;
 use super::uncaught::{Place, error_reporter};
 use super::window::{PageOptions, WindowHook};
+use super::worker::Thread;
 
 /// Makes realms with the engine of the thread that it is used on.
 pub(super) struct WindowRealms {
@@ -20,7 +21,7 @@ pub(super) struct WindowRealms {
     end: Arc<dyn Fn(RealmId) + Send + Sync>,
     on_error: Arc<dyn Fn(String) + Send + Sync>,
     on_window: Option<WindowHook>,
-    runtime: tokio::runtime::Handle,
+    thread: Arc<dyn WorkerThread>,
     /// What runs in each realm.
     places: Mutex<HashMap<RealmId, Place>>,
 }
@@ -33,7 +34,7 @@ impl WindowRealms {
             end: agent.realm_ender(),
             on_error: options.on_error.clone(),
             on_window: options.on_window.clone(),
-            runtime: tokio::runtime::Handle::current(),
+            thread: Arc::new(Thread(agent.shared.clone())),
             places: Mutex::default(),
         })
     }
@@ -49,7 +50,8 @@ impl longhaul_dom::WindowRealms for WindowRealms {
         let modules = PageModules {
             user_agent: self.user_agent.clone(),
             client: environment.clone(),
-            runtime: self.runtime.clone(),
+            modules: window.modules(),
+            thread: self.thread.clone(),
         };
         let place = Place::new(environment.creation_url.as_str());
         self.places().insert(window.realm_id(), place.clone());

@@ -599,7 +599,7 @@ fn settings(
 }
 
 /// The agent's thread, for the objects in it.
-struct Thread(Arc<Shared>);
+pub(super) struct Thread(pub(super) Arc<Shared>);
 
 impl WorkerThread for Thread {
     fn wait(&self, future: BoxFuture<'static, ()>) -> bool {

@@ -3,10 +3,16 @@
 #[allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this")]
 #[path = "../support/server.rs"]
 mod server;
-#[allow(dead_code, reason = "the modules use different parts of it")]
 mod site;
 
+mod clients;
 mod cookies;
+mod elements;
 mod errors;
+mod frames;
+mod inline_policies;
 mod messaging;
+mod modules;
+mod navigation;
+mod policies;
 mod scripts;

@@ -112,7 +112,7 @@ async fn what_is_written_is_parsed_where_the_script_stands() {
         </script>";
     let opened = Site::new()
         .page(page)
-        .js("/w.js", "console.log('written script', document.querySelectorAll('p').length)")
+        .js("/w.js", "console.log('written script', document.querySelectorAll('p').length); document.write('<p>of file</p>')")
         .open()
         .await;
     opened.expect(&[
@@ -120,7 +120,7 @@ async fn what_is_written_is_parsed_where_the_script_stands() {
         "after 2",
         "waits 2",
         "written script 2",
-        "one,two,three,four",
+        "one,two,of file,three,four",
         "0 new everything else is gone",
     ]);
 }

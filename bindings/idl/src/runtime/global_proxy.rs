@@ -23,6 +23,11 @@ pub trait GlobalProxy: Send + Sync {
     /// How many child browsing contexts there are: the indexed properties.
     fn child_count(&self) -> u32;
 
+    /// A property that can still be read once there is no current global any more.
+    fn property_when_ended(&self, _name: &str) -> Option<super::Value> {
+        None
+    }
+
     /// A child browsing context.
     fn child(&self, index: u32) -> Option<Arc<dyn GlobalProxy>>;
 

@@ -176,6 +176,16 @@ pub trait Realm {
     /// # Errors
     /// Why it, or one of its imports, cannot be run.
     fn run_module(&self, source: &[u8], url: &str) -> Result<(), Exception>;
+
+    /// <https://html.spec.whatwg.org/#perform-a-microtask-checkpoint>, in the middle of a task. To be called where no script is on
+    /// the stack.
+    fn microtask_checkpoint(&self);
+
+    /// Runs the module at an address as [`Self::run_module`] does, unless it has run already.
+    ///
+    /// # Errors
+    /// Why it, or one of its imports, cannot be run.
+    fn import_module(&self, url: &str) -> Result<(), Exception>;
 }
 
 /// A task of an event loop, to run in a realm.

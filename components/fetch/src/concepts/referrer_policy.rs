@@ -52,7 +52,7 @@ pub(crate) fn set_referrer_policy_on_redirect(request: &mut Request, response: &
 /// What the request may tell about where it comes from.
 ///
 /// <https://w3c.github.io/webappsec-referrer-policy/#determine-requests-referrer>
-pub(crate) fn determine_referrer(request: &Request) -> Referrer {
+pub fn determine_referrer(request: &Request) -> Referrer {
     // 3. Where it comes from.
     let source = match &request.referrer {
         Referrer::NoReferrer => return Referrer::NoReferrer,

@@ -1,0 +1,227 @@
+//! Service workers and the documents that they control.
+
+use crate::site::{Opened, Site};
+
+/// A page under a worker that takes it over at once; `END` ends it.
+async fn controlled(page: &str, worker: &str, files: &[(&str, &str)]) -> Opened {
+    let worker = format!(
+        "addEventListener('install', () => skipWaiting());
+         addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+         {worker}"
+    );
+    let page = format!(
+        "<!doctype html><title>t</title><body><script>
+         const frame = (src) => new Promise((resolve) => {{
+           const made = document.createElement('iframe');
+           if (src !== undefined) made.src = src;
+           made.onload = () => resolve(made);
+           document.body.append(made);
+         }});
+         const heard = () => new Promise((resolve) => navigator.serviceWorker.addEventListener('message', (e) => resolve(e.data), {{ once: true }}));
+         onload = async () => {{ try {{
+           await navigator.serviceWorker.register('/sw.js');
+           if (!navigator.serviceWorker.controller) {{
+             await new Promise((resolve) => navigator.serviceWorker.oncontrollerchange = resolve);
+           }}
+           {page}
+         }} catch (error) {{ console.log('FAILED', error); }} console.log('END'); }};
+         </script>"
+    );
+    let mut site = Site::new().page(&page).js("/sw.js", &worker);
+    for (path, body) in files {
+        site = if path.ends_with(".js") { site.js(path, body) } else { site.html(path, body) };
+    }
+    site.open_until("END").await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_are_clients_and_are_controlled() {
+    let opened = controlled(
+        "const nested = await frame('/nested.html');
+         const made = await frame('/made');
+         await frame('{near}/foreign.html');
+         const blank = document.createElement('iframe');
+         document.body.append(blank);
+         const text = document.createElement('iframe');
+         text.srcdoc = '<script>fetch(\"/from-srcdoc\").then(async (r) => parent.console.log(await r.text()), console.log).then(() => frameElement.dispatchEvent(new Event(\"fetched\")))<\\/script>';
+         const fetched = new Promise((resolve) => text.addEventListener('fetched', resolve));
+         document.body.append(text);
+         await fetched;
+         console.log(made.contentDocument.body.textContent, nested.contentWindow.navigator.serviceWorker.controller !== null,
+           blank.contentWindow.navigator.serviceWorker.controller !== null);
+         console.log(await (await nested.contentWindow.fetch('/who')).text());
+         navigator.serviceWorker.controller.postMessage('all');
+         console.log(await heard());
+         nested.remove();
+         navigator.serviceWorker.controller.postMessage('all');
+         console.log(await heard());",
+        "addEventListener('fetch', (event) => {
+           const { pathname } = new URL(event.request.url);
+           const { mode, destination } = event.request;
+           if (pathname === '/made') event.respondWith(new Response([mode, destination, event.clientId !== '', event.resultingClientId !== ''].join(), { headers: { 'content-type': 'text/html' } }));
+           if (pathname === '/from-srcdoc') event.respondWith(new Response('for srcdoc'));
+           if (pathname === '/who') event.respondWith((async () => {
+             const client = await clients.get(event.clientId);
+             return new Response([client.frameType, client.type, new URL(client.url).pathname, client.visibilityState].join());
+           })());
+         });
+         addEventListener('message', (event) => event.waitUntil((async () => {
+           const all = await clients.matchAll();
+           event.source.postMessage(all.map((client) => client.frameType + ' ' + client.url.replace(/^http:..[^/]*/, '') + ' ' + client.ancestorOrigins.length).sort().join());
+         })()));",
+        &[("/nested.html", ""), ("/foreign.html", "")],
+    )
+    .await;
+    opened.expect(&[
+        "for srcdoc",
+        "navigate,iframe,true,true true true",
+        "nested,window,/nested.html,visible",
+        "nested /made 1,nested /nested.html 1,nested about:blank 1,nested about:srcdoc 1,top-level / 0",
+        "nested /made 1,nested about:blank 1,nested about:srcdoc 1,top-level / 0",
+        "END",
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_navigates_its_clients() {
+    let opened = controlled(
+        "const nested = await frame('/nested.html');
+         navigator.serviceWorker.controller.postMessage('go');
+         console.log(await heard(), nested.contentWindow.location.pathname);",
+        "addEventListener('message', (event) => event.waitUntil((async () => {
+           const all = await clients.matchAll();
+           const nested = all.find((client) => client.frameType === 'nested');
+           const moved = await nested.navigate('/moved.html');
+           const foreign = await nested.navigate('/x').catch((e) => e.name);
+           event.source.postMessage([new URL(moved.url).pathname, moved.id !== nested.id, moved.frameType, foreign].join());
+         })()));",
+        &[("/nested.html", ""), ("/moved.html", "")],
+    )
+    .await;
+    opened.expect(&["/moved.html,true,nested,TypeError /moved.html", "END"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_come_once_they_are_wanted_and_ports_go_along() {
+    let opened = controlled(
+        "const { port1, port2 } = new MessageChannel();
+         const answer = new Promise((resolve) => port1.onmessage = (e) => resolve(e.data));
+         navigator.serviceWorker.controller.postMessage({ port: port2 }, [port2]);
+         console.log(await answer);
+         console.log(await new Promise((resolve) => navigator.serviceWorker.onmessage = (e) => resolve([e.data, e.source === navigator.serviceWorker.controller, e.origin === origin].join())));",
+        "addEventListener('message', (event) => {
+           event.data.port.postMessage([event.source instanceof WindowClient, event.source.frameType, event.origin === origin, event instanceof ExtendableMessageEvent, event.ports.length].join());
+           event.source.postMessage('to the client');
+         });",
+        &[],
+    )
+    .await;
+    opened.expect(&["true,top-level,true,true,1", "to the client,true,true", "END"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_of_elements_and_workers_reach_the_fetch_handler() {
+    let opened = controlled(
+        "const image = new Image();
+         const error = new Promise((resolve) => image.onerror = resolve);
+         image.src = '/image.png';
+         await error;
+         const worker = new Worker('/worker.js');
+         await new Promise((resolve) => worker.onmessage = resolve);
+         await frame('/nested.html');
+         navigator.serviceWorker.controller.postMessage('seen');
+         for (const line of await heard()) console.log(line);",
+        "const seen = [];
+         addEventListener('fetch', (event) => {
+           const { mode, destination, credentials } = event.request;
+           seen.push([new URL(event.request.url).pathname, mode, destination, credentials, event.clientId !== '', event.resultingClientId !== ''].join(' '));
+           if (event.request.url.endsWith('image.png')) event.respondWith(Response.error());
+         });
+         addEventListener('message', (event) => event.source.postMessage(seen));",
+        &[
+            ("/worker.js", "fetch('/from-worker').then(() => postMessage(''))"),
+            ("/nested.html", "<script src=/nested.js></script><link rel=stylesheet href=/s.css>"),
+            ("/nested.js", ""),
+        ],
+    )
+    .await;
+    opened.expect(&[
+        "/image.png no-cors image include true false",
+        "/worker.js same-origin worker same-origin true true",
+        "/from-worker cors  same-origin true false",
+        "/nested.html navigate iframe include true true",
+        "/nested.js no-cors script include true false",
+        "/s.css no-cors style include true false",
+        "END",
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_navigation_is_preloaded_while_the_worker_starts() {
+    let opened = controlled(
+        "const registration = await navigator.serviceWorker.ready;
+         await registration.navigationPreload.enable();
+         await registration.navigationPreload.setHeaderValue('hello');
+         const state = await registration.navigationPreload.getState();
+         console.log(state.enabled, state.headerValue);
+         const made = await frame('/preloaded.html');
+         console.log(made.contentDocument.title, made.contentDocument.body.textContent);
+         await registration.navigationPreload.disable();
+         const plain = await frame('/preloaded.html?2');
+         console.log(plain.contentDocument.body.textContent);",
+        "addEventListener('fetch', (event) => {
+           if (!event.request.url.includes('preloaded')) return;
+           event.respondWith((async () => {
+             const preload = await event.preloadResponse;
+             return preload ?? new Response('none', { headers: { 'content-type': 'text/html' } });
+           })());
+         });",
+        &[("/preloaded.html", "<title>preloaded</title>body")],
+    )
+    .await;
+    opened.expect(&["true hello", "preloaded body", "none", "END"]);
+    let request = opened.request("/preloaded.html");
+    assert_eq!(request.header("service-worker-navigation-preload"), Some("hello"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_is_updated_and_waits_for_its_turn() {
+    let page = "<script>
+        const state = (worker, wanted) => new Promise((resolve) => {
+          const look = () => worker.state === wanted && resolve();
+          worker.addEventListener('statechange', look); look();
+        });
+        onload = async () => { try {
+          const registration = await navigator.serviceWorker.register('/sw.js', { updateViaCache: 'all' });
+          await state(registration.installing ?? registration.waiting ?? registration.active, 'activated');
+          console.log('same', (await registration.update()) === registration, registration.waiting);
+          const frame = document.createElement('iframe');
+          frame.src = '/in.html';
+          await new Promise((resolve) => { frame.onload = resolve; document.body.append(frame); });
+          await navigator.serviceWorker.register('/sw.js?2');
+          const next = registration.installing ?? registration.waiting;
+          await state(next, 'installed');
+          console.log('waits', registration.waiting === next, registration.active !== next, next.scriptURL.endsWith('?2'));
+          frame.contentWindow.navigator.serviceWorker.controller.postMessage('');
+          const changed = new Promise((resolve) => frame.contentWindow.navigator.serviceWorker.oncontrollerchange = resolve);
+          next.postMessage('skip');
+          await state(next, 'activated');
+          await changed;
+          console.log('took over', registration.active === next, frame.contentWindow.navigator.serviceWorker.controller.scriptURL.endsWith('?2'));
+          console.log('gone', await registration.unregister(), await registration.unregister(), (await navigator.serviceWorker.getRegistrations()).length);
+        } catch (error) { console.log('FAILED', error); } console.log('END'); };
+        </script><body>";
+    let opened = Site::new()
+        .page(page)
+        .js("/sw.js", "addEventListener('message', (event) => { if (event.data === 'skip') event.waitUntil(skipWaiting()); });")
+        .html("/in.html", "")
+        .open_until("END")
+        .await;
+    opened.expect(&[
+        "same true null",
+        "waits true true true",
+        "took over true true",
+        "gone true false 0",
+        "END",
+    ]);
+}

@@ -1,0 +1,230 @@
+//! <https://html.spec.whatwg.org/#the-iframe-element>: frames as browsing contexts of their own.
+
+use crate::site::Site;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_of_one_origin_see_each_other() {
+    let page = "<title>outer</title><script>
+          globalThis.mark = 'outer';
+          addEventListener('load', () => {
+            const frame = document.getElementById('one'), inner = frame.contentWindow;
+            console.log('load', inner.mark, frame.contentDocument.title, inner.document === frame.contentDocument);
+            console.log(inner.parent === window, inner.top === window, inner.frameElement === frame, inner.self === inner, window.length);
+            console.log(frames[0] === inner, window.named === inner, inner.name, inner.Array === Array, new inner.Array() instanceof Array);
+            console.log(inner.nested().join());
+            const list = inner.document.createElement('p');
+            console.log(list.ownerDocument === inner.document, document.adoptNode(list).ownerDocument === document);
+            frame.remove();
+            console.log('gone', frame.contentWindow, window.length, inner.closed, inner.parent, window.named);
+          });
+        </script>
+        <iframe id=one name=named src=/inner.html onload=\"console.log('frame load')\"></iframe>";
+    let inner = "<title>inner</title><script>globalThis.mark = 'inner';
+          globalThis.nested = () => [parent.mark, top.mark, frameElement.id, document.referrer !== '', location.pathname];</script>";
+    let opened = Site::new().page(page).html("/inner.html", inner).open().await;
+    opened.expect(&[
+        "frame load",
+        "load inner inner true",
+        "true true true true 1",
+        "true true named false false",
+        "outer,outer,one,true,/inner.html",
+        "true true",
+        "gone null 0 true null undefined",
+    ]);
+    let request = opened.request("/inner.html");
+    assert_eq!(request.header("sec-fetch-dest"), Some("iframe"));
+    assert_eq!(request.header("sec-fetch-mode"), Some("navigate"));
+    assert_eq!(request.header("sec-fetch-site"), Some("same-origin"));
+    assert_eq!(request.header("sec-fetch-user"), None);
+    assert!(request.header("referer").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_of_other_origins_hide_all_but_a_few_members() {
+    let page = "<script>
+        const tried = (what, run) => { try { console.log(what, run()); } catch (e) { console.log(what, e.name, e instanceof DOMException); } };
+        addEventListener('message', (e) => console.log('from inner', e.data));
+        addEventListener('load', () => {
+          const frame = document.querySelector('iframe'), inner = frame.contentWindow;
+          tried('document', () => inner.document);
+          tried('contentDocument', () => frame.contentDocument);
+          tried('expando', () => inner.secret);
+          tried('set', () => { inner.x = 1; });
+          tried('href', () => inner.location.href);
+          tried('prototype', () => Object.getPrototypeOf(inner));
+          tried('define', () => Object.defineProperty(inner, 'x', { value: 1 }));
+          tried('delete', () => { delete inner.x; });
+          tried('keys', () => Object.keys(inner).length);
+          tried('has', () => 'document' in inner);
+          tried('then', () => inner.then);
+          tried('same', () => inner.window === inner && inner.parent === window && inner.top === window && inner.length === 0 && inner.closed === false);
+          tried('frameElement', () => inner.frameElement);
+          inner.postMessage('hello', '{near}');
+        });
+        </script><iframe src={near}/inner.html></iframe>";
+    let inner = "<script>globalThis.secret = 1;
+        const tried = (run) => { try { return run(); } catch (e) { return e.name; } };
+        addEventListener('message', (e) => {
+          parent.postMessage([e.data, e.origin, e.source === parent, tried(() => parent.document), tried(() => frameElement), tried(() => { top.location.hash; }), origin].join(), '*');
+        });</script>";
+    let opened = Site::new().page(page).html("/inner.html", inner).open().await;
+    let answer = format!(
+        "from inner hello,{},true,SecurityError,,SecurityError,http://localhost:{}",
+        opened.here.origin(),
+        opened.near.port
+    );
+    opened.expect(&[
+        "document SecurityError true",
+        "contentDocument null",
+        "expando SecurityError true",
+        "set SecurityError true",
+        "href SecurityError true",
+        "prototype null",
+        "define SecurityError true",
+        "delete SecurityError true",
+        "keys 0",
+        "has SecurityError true",
+        "then undefined",
+        "same true",
+        "frameElement SecurityError true",
+        &answer,
+    ]);
+    assert_eq!(opened.request("/inner.html").header("sec-fetch-site"), Some("same-site"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_without_an_address_inherit_from_who_made_them() {
+    let page = "<base href=/base/><script>
+        addEventListener('message', (e) => console.log(e.data, e.origin === origin));
+        const run = async (frame) => {
+          await new Promise((resolve) => { frame.onload = resolve; document.body.append(frame); });
+          return frame.contentWindow;
+        };
+        onload = async () => {
+          const text = document.createElement('iframe');
+          text.srcdoc = '<title>srcdoc</title><script>parent.postMessage([document.title, location.href, document.baseURI, origin, isSecureContext].join(), \"*\")<\\/script>';
+          const inner = await run(text);
+          console.log(inner.document.title, text.contentDocument.compatMode);
+          const blank = document.createElement('iframe');
+          document.body.append(blank);
+          console.log('at once', blank.contentDocument.URL, blank.contentDocument.body !== null, blank.contentWindow.origin === origin);
+          blank.contentDocument.body.textContent = 'written';
+          console.log(blank.contentDocument.readyState, blank.contentDocument.baseURI.endsWith('/base/'));
+          const data = document.createElement('iframe');
+          data.src = 'data:text/html,<script>parent.postMessage([origin, location.protocol].join(), \"*\")<\\/script>';
+          await run(data);
+          console.log('data', data.contentDocument);
+          const object = document.createElement('iframe');
+          object.src = URL.createObjectURL(new Blob(['<title>blob</title>'], { type: 'text/html' }));
+          console.log((await run(object)).document.title, object.contentWindow.origin === origin);
+        };
+        </script><body>";
+    let opened = Site::new().page(page).open().await;
+    let here = opened.here.origin();
+    let text = format!("srcdoc,about:srcdoc,{here}/base/,{here},true true");
+    let mut lines = opened.console.clone();
+    // Messages and load events come in an order of their own.
+    let messages: Vec<String> =
+        lines.extract_if(.., |line| line.starts_with("srcdoc,") || line.starts_with("null,")).collect();
+    assert_eq!(messages, [text.as_str(), "null,data: false"], "{:#?}", opened.errors);
+    assert_eq!(
+        lines,
+        ["srcdoc CSS1Compat", "at once about:blank true true", "complete true", "data null", "blob true",]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sandbox_takes_away_what_it_does_not_allow() {
+    let page = "<script>
+        addEventListener('message', (e) => console.log(e.data, e.origin));
+        addEventListener('load', () => {
+          const of = (id) => document.getElementById(id);
+          console.log('documents', of('none').contentDocument, of('scripts').contentDocument, of('same').contentDocument !== null);
+          of('same').contentWindow.postMessage('', '*');
+          console.log(of('same').sandbox.value, of('same').sandbox.contains('allow-scripts'), of('same').sandbox.supports('allow-forms'));
+        });
+        </script>
+        <iframe id=none sandbox src=/inner.html?none></iframe>
+        <iframe id=scripts sandbox=allow-scripts src=/inner.html?scripts></iframe>
+        <iframe id=same sandbox='allow-scripts allow-same-origin' src=/inner.html?same></iframe>";
+    let inner = "<script>
+        const tried = (run) => { try { return run(); } catch (e) { return e.name; } };
+        parent.postMessage([location.search, origin === 'null', tried(() => document.cookie), window.open('/never') === null].join(), '*');
+        fetch('/data?' + location.search.slice(1)).then(() => {}, () => {});
+        document.write('<form action=/never><input type=submit></form>');
+        document.querySelector('input').click();
+        top.location = '/never';
+        </script>";
+    let opened = Site::new().page(page).html("/inner.html", inner).file("/data", &[], "").open().await;
+    let mut lines = opened.console.clone();
+    lines.sort();
+    let same = format!("?same,false,,true {}", opened.here.origin());
+    assert_eq!(
+        lines,
+        [
+            same.as_str(),
+            "?scripts,true,SecurityError,true null",
+            "allow-scripts allow-same-origin true true",
+            "documents null null true",
+        ],
+        "{:#?}",
+        opened.errors
+    );
+    assert_eq!(opened.requests("/never").len(), 0);
+    let mut origins: Vec<Option<String>> =
+        opened.requests("/data").iter().map(|request| request.header("origin").map(str::to_owned)).collect();
+    origins.sort();
+    assert_eq!(origins, [None, Some("null".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_frame_cannot_show_is_still_loaded() {
+    let page =
+        "<script>const loaded = (frame) => console.log('load', frame.id, frame.contentDocument === null);
+        </script>
+        <iframe id=gone src=/gone onload=loaded(this)></iframe>
+        <iframe id=refused src=http://localhost:1/ onload=loaded(this)></iframe>
+        <iframe id=denied src=/denied.html onload=loaded(this)></iframe>
+        <iframe id=same src=/same.html onload=loaded(this)></iframe>
+        <iframe id=framed src={near}/denied.html onload=loaded(this)></iframe>
+        <iframe id=ancestors src=/ancestors.html onload=loaded(this)></iframe>
+        <iframe id=text src=/text onload=loaded(this)></iframe>";
+    let runs = "<script>console.log('runs', location.pathname)</script>";
+    let headers = |header: &'static str| ["Content-Type: text/html", header];
+    let opened = Site::new()
+        .page(page)
+        .file("/denied.html", &headers("X-Frame-Options: DENY"), runs)
+        .file("/same.html", &headers("X-Frame-Options: sameorigin"), runs)
+        .file("/ancestors.html", &headers("Content-Security-Policy: frame-ancestors 'none'"), runs)
+        .file("/text", &["Content-Type: text/plain"], "<script>console.log('never')</script>")
+        .open()
+        .await;
+    let mut lines = opened.console.clone();
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            "load ancestors true",
+            "load denied true",
+            "load framed true",
+            "load gone false",
+            "load refused true",
+            "load same false",
+            "load text false",
+            "runs /same.html",
+        ],
+        "{:#?}",
+        opened.errors
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_outer_load_waits_for_the_inner_ones() {
+    let page = "<script>addEventListener('load', () => console.log('outer'));</script>
+        <iframe src=/middle.html onload=\"console.log('middle frame')\"></iframe><script>fetch('/open/go')</script>";
+    let middle = "<script>addEventListener('load', () => console.log('middle'));</script>
+        <iframe src='/inner.html?after=go' onload=\"console.log('inner frame')\"></iframe>";
+    let inner = "<script>addEventListener('load', () => console.log('inner'));</script><img src=/none.png onerror=\"console.log('image')\">";
+    let opened = Site::new().page(page).html("/middle.html", middle).html("/inner.html", inner).open().await;
+    opened.expect(&["image", "inner", "inner frame", "middle", "middle frame", "outer"]);
+}

@@ -1,0 +1,122 @@
+//! <https://w3c.github.io/webappsec-csp/>: what of a page's own text may run.
+
+use crate::site::{Opened, Site};
+
+const TELL: &str = "<script nonce=abc>
+    addEventListener('securitypolicyviolation', (e) => console.log('violation', e.effectiveDirective, e.blockedURI.replace(/^http:..[^/]*/, ''), e.disposition, e.sample));
+    </script>";
+
+async fn under(policy: &str, body: &str) -> Opened {
+    let policy = format!("Content-Security-Policy: {policy}");
+    Site::new()
+        .file("/", &["Content-Type: text/html", &policy], &format!("{TELL}{body}"))
+        .js("/a.js", "console.log('file')")
+        .html("/frame", "<script>parent.console.log('framed')</script>")
+        .js("/loader.js", "const s = document.createElement('script'); s.src = '/a.js'; document.head.append(s); document.write('<script src=/a.js?written><\\/script>')")
+        .open()
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inline_scripts_need_a_nonce_a_hash_or_leave() {
+    // The hash is that of `console.log('hashed')`.
+    let opened = under(
+        "script-src 'nonce-abc' 'sha256-HASH'".replace("HASH", HASHED).as_str(),
+        "<script>console.log('plain')</script>
+         <script nonce=other>console.log('other')</script>
+         <script nonce=abc>console.log('nonced', document.currentScript.nonce, document.currentScript.getAttribute('nonce') === '')</script>
+         <script>console.log('hashed')</script>
+         <script src=/a.js onerror=\"console.log('handler')\"></script>
+         <script nonce=abc src=/a.js></script>
+         <div onclick=\"console.log('clicked')\"></div>
+         <script nonce=abc>document.querySelector('div').click();
+           const link = document.createElement('a'); link.href = 'javascript:console.log(\"link\")'; link.click();</script>",
+    )
+    .await;
+    let mut lines = opened.console.clone();
+    let mut violations: Vec<String> = lines.extract_if(.., |line| line.starts_with("violation")).collect();
+    violations.sort();
+    assert_eq!(lines, ["nonced abc true", "hashed", "file"], "{:#?}", opened.errors);
+    assert_eq!(
+        violations,
+        [
+            "violation script-src-attr inline enforce ",
+            "violation script-src-attr inline enforce ",
+            "violation script-src-elem /a.js enforce ",
+            "violation script-src-elem inline enforce ",
+            "violation script-src-elem inline enforce ",
+            "violation script-src-elem inline enforce ",
+        ]
+    );
+    assert_eq!(opened.requests("/a.js").len(), 1);
+}
+
+const HASHED: &str = "Ly+EvtafdANT0xlOxh/fd3NF3f5hCoaFad0hrg25DRI=";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_becomes_code_only_where_the_policy_says_so() {
+    let body = "<script nonce=abc>
+        const tried = (run) => { try { return run(); } catch (e) { return e.name; } };
+        console.log(tried(() => eval('1 + 1')), tried(() => new Function('return 2')()), tried(() => (0, eval)('3')), eval(4), tried(() => setTimeout('console.log(\"timer\")', 0) >= 0));
+        </script>";
+    let opened = under("script-src 'nonce-abc'", body).await;
+    let mut lines = opened.console.clone();
+    let violations: Vec<String> = lines.extract_if(.., |line| line.starts_with("violation")).collect();
+    assert_eq!(lines, ["EvalError EvalError EvalError 4 true"], "{:#?}", opened.errors);
+    assert!(
+        violations.len() >= 4 && violations.iter().all(|line| line == "violation script-src eval enforce "),
+        "{violations:#?}"
+    );
+    let opened = under("script-src 'nonce-abc' 'unsafe-eval'", body).await;
+    assert_eq!(opened.console, ["2 2 3 4 true", "timer"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_trusted_script_loads_is_trusted_under_strict_dynamic() {
+    let opened =
+        under("script-src 'nonce-abc' 'strict-dynamic'", "<script nonce=abc src=/loader.js></script>").await;
+    let mut lines = opened.console.clone();
+    lines.sort();
+    assert_eq!(lines, ["file", "violation script-src-elem /a.js?written enforce "]);
+    let opened = under("script-src 'nonce-abc'", "<script nonce=abc src=/loader.js></script>").await;
+    let mut violations = opened.console.clone();
+    violations.sort();
+    assert_eq!(
+        violations,
+        ["violation script-src-elem /a.js enforce ", "violation script-src-elem /a.js?written enforce "]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_in_a_meta_element_counts_from_there_on() {
+    let page = "<head><script>console.log('before')</script>
+        <meta http-equiv=content-security-policy content=\"script-src 'nonce-abc'; connect-src 'none'; frame-ancestors 'none'\">
+        <script>console.log('after')</script>
+        <script nonce=abc>console.log('nonced'); fetch('/x').catch((e) => console.log(e.name));
+        document.querySelector('meta').remove();
+        const script = document.createElement('script'); script.textContent = 'console.log(\"never\")'; document.head.append(script);</script>";
+    let opened = Site::new().page(page).open().await;
+    opened.expect(&["before", "nonced", "TypeError"]);
+    assert_eq!(opened.requests("/x").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_that_only_report_let_everything_run() {
+    let headers = [
+        "Content-Type: text/html",
+        "Content-Security-Policy-Report-Only: script-src 'nonce-abc'; img-src 'none'",
+    ];
+    let page = format!(
+        "{TELL}<script>console.log('runs', eval('1'))</script><img src=/i.png onerror=\"console.log('asked')\">"
+    );
+    let opened = Site::new().file("/", &headers, &page).open().await;
+    let mut lines = opened.console.clone();
+    let violations: Vec<String> = lines.extract_if(.., |line| line.starts_with("violation")).collect();
+    assert_eq!(lines, ["runs 1", "asked"]);
+    let mut directives: Vec<&str> = violations.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+    directives.sort_unstable();
+    // The request and its response are both asked about.
+    directives.dedup();
+    assert_eq!(directives, ["img-src", "script-src", "script-src-attr", "script-src-elem"]);
+    assert!(violations.iter().all(|line| line.contains(" report ")), "{violations:#?}");
+}
