@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use longhaul::fetch::MimeType;
-use longhaul_idl::runtime::{Exception, ObjectRef, Realm, Value};
+use longhaul_idl::runtime::{Exception, ObjectRef, Realm};
 use longhaul_idl::{FormDataEntryValue, FormDataMethods, FormDataStatics};
 use url::form_urlencoded;
 
 use crate::blob::{BlobData, File, blob_data};
+use crate::html::form_data_of;
 
 /// <https://xhr.spec.whatwg.org/#formdata>
 #[derive(Default)]
@@ -89,11 +90,19 @@ fn file_entry(
 }
 
 impl FormDataStatics for FormData {
-    fn construct(_: &dyn Realm, form: Value) -> Result<ObjectRef, Exception> {
-        if !form.is_undefined() {
-            return Err(Exception::type_error("the argument is not an HTMLFormElement"));
+    fn construct(
+        _: &dyn Realm,
+        form: Option<ObjectRef>,
+        submitter: Option<ObjectRef>,
+    ) -> Result<ObjectRef, Exception> {
+        let data = Self::default();
+        // 1. The entries of a form.
+        if let Some(form) = form {
+            for (name, value) in form_data_of(&form, submitter.as_ref())? {
+                data.append_entry(Entry { name, value: EntryValue::Text(value) });
+            }
         }
-        Ok(Arc::new(Self::default()))
+        Ok(Arc::new(data))
     }
 }
 

@@ -42,7 +42,7 @@ async fn requests_readers_beacons_and_event_sources() {
         ("/data.xml", Answer::ok("application/xml; charset=utf-8", "<root><a b=\"c\">d</a></root>")),
         ("/events", Answer::ok("text/event-stream", events)),
     ]);
-    run_in_window(include_str!("scripts/xhr.js"), "xhr.js", answers, 14).await;
+    run_in_window(include_str!("scripts/xhr.js"), "xhr.js", answers, 18).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,8 +4,7 @@ typedef (File or USVString) FormDataEntryValue;
 
 [Exposed=(Window,Worker)]
 interface FormData {
-  // FIXME: not yet: constructor(optional HTMLFormElement form, optional HTMLElement? submitter = null)
-  constructor(optional any form);
+  constructor(optional HTMLFormElement form, optional HTMLElement? submitter = null);
 
   undefined append(USVString name, USVString value);
   undefined append(USVString name, Blob blobValue, optional USVString filename);

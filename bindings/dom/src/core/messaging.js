@@ -93,7 +93,7 @@ internal.handlerAdded = (target, name) => {
 };
 
 // What is listened to lives for as long as something may still come.
-const kept = { __proto__: null, MessagePort: true, BroadcastChannel: true, Worker: true, SharedWorker: true };
+const kept = { __proto__: null, MessagePort: true, BroadcastChannel: true, Worker: true, SharedWorker: true, EventSource: true };
 internal.listenerAdded = (target) => {
   if (kept[native.interfaceName(target)] === true) native.hook("keepForMessages", target);
 };

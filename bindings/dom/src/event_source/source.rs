@@ -7,6 +7,7 @@ use futures::{FutureExt, StreamExt};
 use longhaul::UserAgent;
 use longhaul::fetch::{
     self, CacheMode, CredentialsMode, EnvironmentSettings, FetchController, FetchOptions, MimeType, Mode,
+    NetworkError,
 };
 use longhaul_idl::runtime::{
     AgentHandle, Dictionary, Exception, Held, ObjectRef, Realm, RealmId, TaskSource, Value,
@@ -47,6 +48,19 @@ longhaul_idl::platform_object!(EventSource => longhaul_idl::event_source);
 impl EventSource {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody listens: the wrapper, which has the listeners, lives until the source is closed.
+    ///
+    /// <https://html.spec.whatwg.org/#garbage-collection-2>
+    pub(crate) fn keep(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
+        if self.state().ready == ReadyState::Closed {
+            return Ok(());
+        }
+        let held = realm.hold(Value::Object(Arc::clone(self) as ObjectRef))?;
+        let before = self.state().kept.replace(held);
+        drop(before);
+        Ok(())
     }
 
     fn fire(self: &Arc<Self>, realm: &dyn Realm, name: &str) {
@@ -164,8 +178,10 @@ impl Connections {
         let options = FetchOptions { controller, ..FetchOptions::default() };
         let mut response = self.user_agent.fetch(self.request(&stream.last_event_id), options).await;
         // 15. What it may be.
-        if response.is_network_error() {
-            return if response.aborted { End::Failed } else { End::Lost };
+        if let Some(reason) = response.reason() {
+            // NOTE: what is forbidden, or no address of a server, is so the next time too.
+            let is_passing = matches!(reason, NetworkError::Connection { .. } | NetworkError::Offline);
+            return if is_passing && !response.aborted { End::Lost } else { End::Failed };
         }
         let is_stream = MimeType::extract(&response.header_list)
             .is_some_and(|mime_type| mime_type.essence() == "text/event-stream");
@@ -248,15 +264,6 @@ impl EventSourceStatics for EventSource {
             settings,
         };
         realm.agent().spawn(connections.keep_connected().boxed());
-        // The wrapper is made after this; what keeps it is taken in a task, before any event.
-        let own = Arc::clone(&source);
-        let keep = move |realm: &dyn Realm| {
-            if own.state().ready != ReadyState::Closed {
-                let held = realm.hold(Value::Object(Arc::clone(&own) as ObjectRef)).ok();
-                own.state().kept = held;
-            }
-        };
-        realm.agent().queue_task(TaskSource::Dom, realm.id(), Box::new(keep));
         Ok(source)
     }
 }

@@ -6,9 +6,10 @@ use longhaul_idl::XMLHttpRequestBodyInit;
 use longhaul_idl::runtime::{Exception, Realm};
 
 use crate::fetch::extract_bytes;
+use crate::resource_timing::ResourceTiming;
 
-/// What beacons may carry in all, as much as any keepalive request.
-const LONGEST: usize = 64 << 10;
+/// As much of an answer is waited for as it takes to say when it ended; nobody looks at it.
+const ANSWER: usize = 1 << 20;
 
 /// <https://w3c.github.io/beacon/#sec-processing-model>
 pub(super) fn send_beacon(
@@ -27,8 +28,9 @@ pub(super) fn send_beacon(
     request.mode = Mode::NoCors;
     if let Some(data) = data {
         let (bytes, r#type) = extract_bytes(data)?;
-        // NOTE: what is in flight of other beacons counts once there are fetch groups.
-        if bytes.len() > LONGEST {
+        // NOTE: it shares its limit with all keepalive requests that are under way.
+        let under_way = settings.fetch_group.keepalive_bytes_under_way();
+        if under_way.saturating_add(bytes.len() as u64) > fetch::KEEPALIVE_QUOTA {
             return Ok(false);
         }
         if let Some(r#type) = r#type {
@@ -45,8 +47,22 @@ pub(super) fn send_beacon(
     request.keepalive = true;
     request.credentials_mode = CredentialsMode::Include;
     request.initiator_type = Some("beacon".to_owned());
-    // NOTE: nobody waits for the answer, which is let go of when its head is there.
-    let fetching = scope.user_agent().fetch(request, FetchOptions::default());
-    realm.agent().spawn(fetching.map(drop).boxed());
+    let timing = ResourceTiming::new(realm, request.url(), "beacon");
+    let mut options = FetchOptions::default();
+    if let Some(timing) = timing.clone() {
+        options.process_response_end_of_body = Some(Box::new(move |at_end| timing.end(at_end)));
+    }
+    let fetching = scope.user_agent().fetch(request, options);
+    let answered = async move {
+        let response = fetching.await;
+        if let Some(timing) = timing {
+            timing.head(&response);
+        }
+        if let Some(body) = response.into_unfiltered().body {
+            // NOTE: a longer answer, and one that breaks off, are let go of.
+            let _ = body.read_all(Some(ANSWER)).await;
+        }
+    };
+    realm.agent().spawn(answered.boxed());
     Ok(true)
 }

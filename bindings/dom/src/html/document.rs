@@ -535,17 +535,38 @@ impl longhaul_idl::DOMParserMethods for DomParser {
     ) -> Result<ObjectRef, Exception> {
         let url = own_document(realm)?.document_data().map(|data| data.url());
         let url = url.ok_or_else(|| Exception::type_error("the realm has no document"))?;
-        Ok(document_of_text(realm, type_.as_str(), url, &string))
+        let parsed = document_of_text(realm, type_.as_str(), url.clone(), &string);
+        Ok(parsed.unwrap_or_else(|error| {
+            // What is not well-formed gives a document that says so.
+            let document = new_document(realm.id(), Kind::Xml, type_.as_str(), url);
+            let name = html5ever::QualName::new(None, PARSER_ERROR.into(), "parsererror".into());
+            let root = crate::dom::element::create_element(&document, name);
+            let text = format!("{} (at byte {})", error.what, error.at);
+            root.link(&Node::text(&document, text.into()), None);
+            document.link(&root, None);
+            document
+        }))
     }
 }
 
+/// The namespace of the element that tells of a text that is not well-formed.
+const PARSER_ERROR: &str = "http://www.mozilla.org/newlayout/xml/parsererror.xml";
+
 /// A document of a text whose scripts do not run, by its type.
-pub(crate) fn document_of_text(realm: &dyn Realm, content_type: &str, url: url::Url, text: &str) -> NodeRef {
-    // FIXME: XML is read as HTML is: there is no XML parser here.
-    let kind = if content_type == "text/html" { Kind::Html } else { Kind::Xml };
-    let document = new_document(realm.id(), kind, content_type, url);
-    parser::parse_into(&document, text);
-    document
+pub(crate) fn document_of_text(
+    realm: &dyn Realm,
+    content_type: &str,
+    url: url::Url,
+    text: &str,
+) -> Result<NodeRef, super::xml_parser::NotWellFormed> {
+    if content_type == "text/html" {
+        let document = new_document(realm.id(), Kind::Html, content_type, url);
+        parser::parse_into(&document, text);
+        return Ok(document);
+    }
+    let document = new_document(realm.id(), Kind::Xml, content_type, url);
+    super::xml_parser::parse(&document, text)?;
+    Ok(document)
 }
 
 /// <https://html.spec.whatwg.org/#xmlserializer>

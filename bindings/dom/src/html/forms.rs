@@ -72,6 +72,27 @@ pub(crate) fn entry_list(form: &NodeRef, submitter: Option<&NodeRef>) -> Vec<(St
     entries
 }
 
+/// <https://xhr.spec.whatwg.org/#dom-formdata>, step 1: the entries of a form that is submitted by one of its buttons, or by none.
+pub(crate) fn form_data_of(
+    form: &ObjectRef,
+    submitter: Option<&ObjectRef>,
+) -> Result<Vec<(String, String)>, Exception> {
+    let form = node(form)?;
+    let submitter = submitter.map(node).transpose()?;
+    if let Some(submitter) = &submitter {
+        // 1.1.1.
+        if !is_submit_button(submitter) {
+            return Err(Exception::type_error("the submitter is no submit button"));
+        }
+        // 1.1.2.
+        if form_owner(submitter).is_none_or(|owner| !Arc::ptr_eq(&owner, &form)) {
+            return Err(Exception::dom("NotFoundError", "the submitter is another form's"));
+        }
+    }
+    // 1.2.–1.4. NOTE: constructing the list cannot be under way: nothing of script runs in it.
+    Ok(entry_list(&form, submitter.as_ref()))
+}
+
 /// <https://html.spec.whatwg.org/#form-submission-algorithm>
 fn submit(realm: &dyn Realm, form: &NodeRef, submitter: Option<&NodeRef>) -> Result<(), Exception> {
     if !form.is_connected_node() {

@@ -258,6 +258,8 @@ pub(crate) fn keep_for_messages(realm: &dyn Realm, args: Vec<Value>) -> Result<V
         port.keep(realm)?;
     } else if let Some(channel) = target.downcast::<super::BroadcastChannel>() {
         channel.keep(realm)?;
+    } else if let Some(source) = target.downcast::<crate::event_source::EventSource>() {
+        source.keep(realm)?;
     } else {
         super::worker::keep(realm, &target)?;
     }

@@ -32,6 +32,7 @@ mod window_client;
 mod window_or_worker_global_scope;
 mod worker;
 mod worker_global_scope;
+mod xml_parser;
 
 pub use browsing_context::{BrowsingContext, WindowRealms};
 pub use content_security_policy::obey_policies;
@@ -60,6 +61,7 @@ pub(crate) use elements::{
     ElementState, attribute_changed, children_changed, cloned, connected, form_owner, inserted,
     minds_its_place, removed,
 };
+pub(crate) use forms::form_data_of;
 pub(crate) use forms::{activate, cancel_activation, has_activation_behaviour, pre_activate};
 pub(crate) use loaded_document::prescan;
 pub(crate) use loading::Loading;

@@ -360,6 +360,10 @@ impl WindowMethods for WindowGlobal {
 
     fn stop(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
         self.context.begin_navigation();
+        // <https://html.spec.whatwg.org/#nav-stop>: what its documents fetch is aborted with theirs.
+        for environment in self.context.environments() {
+            environment.fetch_group.abort();
+        }
         Ok(())
     }
 

@@ -116,9 +116,9 @@ pub(super) fn document(
         true => charset.or_else(|| prescan(bytes)),
         false => charset.or_else(|| declared_encoding(bytes)),
     };
-    // 7.
+    // 7. NOTE: what is not well-formed is no document.
     let (text, charset, _) = charset.unwrap_or(encoding_rs::UTF_8).decode(bytes);
-    let document = document_of_text(realm, mime_type.essence(), url?.clone(), &text);
+    let document = document_of_text(realm, mime_type.essence(), url?.clone(), &text).ok()?;
     // 8.–11.
     if let Some(data) = document.document_data() {
         data.set_encoding(charset);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, StreamExt};
 use longhaul::fetch::{
-    self, CredentialsMode, FetchController, FetchOptions, HeaderList, Method, MimeType, Mode, Response,
-    is_forbidden_request_header, is_header_name, is_header_value, normalize_header_value,
+    self, BodyError, CredentialsMode, FetchController, FetchOptions, HeaderList, Method, MimeType, Mode,
+    Response, is_forbidden_request_header, is_header_name, is_header_value, normalize_header_value,
 };
 use longhaul_idl::runtime::{
     AgentHandle, ByteString, DomString, Exception, Held, ObjectRef, Realm, RealmId, TaskSource, Value,
@@ -490,7 +490,9 @@ impl XMLHttpRequest {
             let body = response.body.take();
             let head = head_of(&response, body.is_some());
             let Some(head) = head else {
-                in_realm.run(|request, realm| drop(request.fail(realm, Failure::Network)));
+                // NOTE: what `abort()` ends never comes here; what ends the whole document's fetches does.
+                let failure = if response.aborted { Failure::Abort } else { Failure::Network };
+                in_realm.run(move |request, realm| drop(request.fail(realm, failure)));
                 return;
             };
             // 10.9. The head.
@@ -517,8 +519,11 @@ impl XMLHttpRequest {
                                 return;
                             }
                         }
-                        Some(_) => {
-                            in_realm.run(|request, realm| drop(request.fail(realm, Failure::Network)));
+                        // What is too long fails as what breaks off does.
+                        Some(ended) => {
+                            let is_aborted = matches!(ended, Err(BodyError::Aborted));
+                            let failure = if is_aborted { Failure::Abort } else { Failure::Network };
+                            in_realm.run(move |request, realm| drop(request.fail(realm, failure)));
                             return;
                         }
                     }

@@ -75,6 +75,42 @@ test("an XML document without being asked", async () => {
   check(xhr.responseText.startsWith("<root>"), "the text is there too");
 });
 
+test("a text that is no XML", async () => {
+  const { xhr } = await sent("GET", "/hello.txt", { before: (xhr) => { xhr.overrideMimeType("text/xml"); } });
+  equal(xhr.responseXML, null);
+  equal(xhr.responseText, "hello");
+  const parser = new DOMParser();
+  const told = parser.parseFromString("<a><b></a>", "application/xml");
+  equal(told.documentElement.localName, "parsererror");
+  const fine = parser.parseFromString("<a xmlns='urn:x'><B c='1'/><![CDATA[<]]></a>", "text/xml");
+  deepEqual([fine.documentElement.namespaceURI, fine.documentElement.firstChild.localName, fine.documentElement.lastChild.data], ["urn:x", "B", "<"]);
+});
+
+test("the entries of a form", () => {
+  const page = new DOMParser().parseFromString("<form id=f><input name=a value=1><input type=checkbox name=b><button name=c value=2></form><button id=d>", "text/html");
+  const form = page.getElementById("f");
+  deepEqual([...new FormData(form)], [["a", "1"]]);
+  deepEqual([...new FormData(form, form.querySelector("button"))], [["a", "1"], ["c", "2"]]);
+  deepEqual([...new FormData(form, null)], [["a", "1"]]);
+  throws("NotFoundError", () => new FormData(form, page.getElementById("d")));
+  throws(TypeError, () => new FormData(form, form.querySelector("input")));
+  throws(TypeError, () => new FormData({}));
+  throws(TypeError, () => new FormData(null));
+});
+
+test("stop() aborts", async () => {
+  const xhr = new XMLHttpRequest();
+  const over = new Promise((resolve) => { xhr.onabort = resolve; });
+  xhr.open("GET", "/hang");
+  xhr.send();
+  const fetching = fetch("/hang").then(() => "it came", () => "rejected");
+  stop();
+  await over;
+  equal(xhr.readyState, 4);
+  equal(await fetching, "rejected");
+  equal((await sent("GET", "/hello.txt")).xhr.response, "hello", "afterwards");
+});
+
 test("documents are sent", async () => {
   const page = new DOMParser().parseFromString("<p>\u00E9 &amp; more", "text/html");
   const { xhr } = await sent("POST", "/echo", { body: page });
@@ -226,32 +262,52 @@ test("FileReader", async () => {
   throws(TypeError, () => stopped.readAsText("no blob"));
 });
 
-test("sendBeacon", () => {
+test("sendBeacon", async () => {
   equal(navigator.sendBeacon("/echo", "text"), true);
   equal(navigator.sendBeacon("/echo"), true);
   equal(navigator.sendBeacon("/echo", new Uint8Array(70000)), false);
   throws(TypeError, () => navigator.sendBeacon("data:,x"));
   throws(TypeError, () => navigator.sendBeacon("http://:x"));
+  // What is under way counts, that of fetch() too.
+  const controller = new AbortController();
+  const waiting = fetch("/hang", { method: "POST", body: new Uint8Array(40000), keepalive: true, signal: controller.signal });
+  while (navigator.sendBeacon("/echo", new Uint8Array(30000))) await later();
+  controller.abort();
+  await rejects("AbortError", waiting);
+  while (!navigator.sendBeacon("/echo", new Uint8Array(30000))) await later();
+  // It is in the timeline.
+  navigator.sendBeacon("/hello.txt?beacon");
+  const name = `${location.origin}/hello.txt?beacon`;
+  while (performance.getEntriesByName(name).length === 0) await later();
+  equal(performance.getEntriesByName(name)[0].initiatorType, "beacon");
 });
 
-if (typeof MessageEvent === "function") {
-  test("EventSource", async () => {
-    const source = new EventSource("/events");
-    deepEqual([source.readyState, source.url, source.withCredentials], [0, `${location.origin}/events`, false]);
-    const heard = [];
-    const { promise, resolve } = Promise.withResolvers();
-    source.onopen = () => heard.push(`open ${source.readyState}`);
-    source.onmessage = (event) => heard.push(`${event.data}|${event.lastEventId}|${event.origin === location.origin}`);
-    source.addEventListener("named", (event) => heard.push(`named ${event.data}`));
-    source.onerror = () => { heard.push(`error ${source.readyState}`); source.close(); resolve(); };
-    await promise;
-    deepEqual(heard, ["open 1", "one\ntwo||true", "named x", "three|7|true", "error 0"]);
-    equal(source.readyState, 2);
-    const refused = new EventSource("/hello.txt");
+test("EventSource", async () => {
+  const source = new EventSource("/events");
+  deepEqual([source.readyState, source.url, source.withCredentials], [0, `${location.origin}/events`, false]);
+  const heard = [];
+  const { promise, resolve } = Promise.withResolvers();
+  source.onopen = () => heard.push(`open ${source.readyState}`);
+  source.onmessage = (event) => heard.push(`${event.data}|${event.lastEventId}|${event.origin === location.origin}|${event instanceof MessageEvent}`);
+  source.addEventListener("named", (event) => heard.push(`named ${event.data}`));
+  source.onerror = () => { heard.push(`error ${source.readyState}`); source.close(); resolve(); };
+  await promise;
+  deepEqual(heard, ["open 1", "one\ntwo||true|true", "named x", "three|7|true|true", "error 0"]);
+  equal(source.readyState, 2);
+  // Neither another type nor what can never be fetched is tried again.
+  for (const url of ["/hello.txt", "ftp://example.test/", "about:blank", "mailto:x@example.test"]) {
+    const refused = new EventSource(url);
     await new Promise((done) => { refused.onerror = done; });
-    equal(refused.readyState, 2);
-    throws("SyntaxError", () => new EventSource("http://:x"));
+    equal(refused.readyState, 2, url);
+  }
+  throws("SyntaxError", () => new EventSource("http://:x"));
+});
+
+test("an EventSource that nobody refers to is heard", async () => {
+  const data = await new Promise((resolve) => {
+    new EventSource("/events").addEventListener("message", function ({ data }) { this.close(); resolve(data); });
   });
-}
+  equal(data, "one\ntwo");
+});
 
 run();

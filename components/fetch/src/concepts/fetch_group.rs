@@ -92,6 +92,25 @@ impl FetchGroup {
         }
     }
 
+    /// Aborts every fetch that is under way, as `window.stop()` does. The group goes on.
+    ///
+    /// <https://html.spec.whatwg.org/#abort-a-document>
+    pub fn abort(&self) {
+        // The lock is given back before anything is dropped that may come back here.
+        let under_way: Vec<_> =
+            self.inner().fetch_records.values().map(|record| record.controller.clone()).collect();
+        for controller in under_way {
+            controller.abort(None);
+        }
+    }
+
+    /// The bytes of the bodies of keepalive fetches that are not done; [`KEEPALIVE_QUOTA`] is what they may be.
+    pub fn keepalive_bytes_under_way(&self) -> u64 {
+        let inner = self.inner();
+        let keepalive = inner.fetch_records.values().filter(|record| record.keepalive);
+        keepalive.fold(0, |sum, record| sum.saturating_add(record.body_length))
+    }
+
     /// The number of fetches that are not done.
     pub fn fetches_under_way(&self) -> usize {
         self.inner().fetch_records.len()
@@ -199,6 +218,7 @@ mod tests {
         let third = group.append(&request(true, 1), &controller);
         assert_eq!((first.inflight_keepalive_bytes(), second.inflight_keepalive_bytes()), (0, 10));
         assert_eq!((plain.inflight_keepalive_bytes(), third.inflight_keepalive_bytes()), (10, 15));
+        assert_eq!(group.keepalive_bytes_under_way(), 16);
         drop(first);
         assert_eq!(third.inflight_keepalive_bytes(), 5);
         assert_eq!(group.fetches_under_way(), 3);
