@@ -61,6 +61,9 @@ pub(crate) struct Interface {
     pub(crate) named: Option<Specials>,
     pub(crate) override_built_ins: bool,
     pub(crate) unenumerable_named: bool,
+    /// The members that are `[Unscopable]`.
+    pub(crate) unscopables: Vec<String>,
+    pub(crate) empty_prototype: bool,
 }
 
 impl Interface {

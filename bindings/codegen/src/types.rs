@@ -185,6 +185,8 @@ impl<'b, 'a> Resolver<'b, 'a> {
             named: None,
             override_built_ins: has(&raw.attrs, "LegacyOverrideBuiltIns"),
             unenumerable_named: has(&raw.attrs, "LegacyUnenumerableNamedProperties"),
+            unscopables: unscopables(raw),
+            empty_prototype: has(&raw.attrs, "LonghaulEmptyPrototype"),
             condition,
         };
         let mut operations: BTreeMap<(String, bool), usize> = BTreeMap::new();
@@ -601,6 +603,20 @@ fn reflect(name: &str, attrs: &Attrs<'_>) -> Option<Reflect> {
         invalid: value("ReflectInvalid"),
         default: value("ReflectDefault").map(|value| format!("{value}_f64")),
     })
+}
+
+/// <https://webidl.spec.whatwg.org/#Unscopable>
+fn unscopables(raw: &RawInterface<'_>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for member in raw.members.iter().filter(|member| has(&member.attrs, "Unscopable")) {
+        let (RawPart::Attribute { name, .. } | RawPart::Operation { name, .. }) = &member.part else {
+            continue;
+        };
+        if !names.iter().any(|known| known == name) {
+            names.push((*name).to_owned());
+        }
+    }
+    names
 }
 
 /// Whether values of the type are objects of script that are taken apart.

@@ -1,6 +1,7 @@
 // Console: https://console.spec.whatwg.org/
 
-[Exposed=*]
+// NOTE: the standard says it in prose: https://console.spec.whatwg.org/#console-namespace
+[Exposed=*, LonghaulEmptyPrototype]
 namespace console {
   undefined assert(optional boolean condition = false, any... data);
   undefined clear();

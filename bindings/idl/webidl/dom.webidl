@@ -174,9 +174,9 @@ interface mixin ParentNode {
   readonly attribute Element? lastElementChild;
   readonly attribute unsigned long childElementCount;
 
-  undefined prepend((Node or DOMString)... nodes);
-  undefined append((Node or DOMString)... nodes);
-  undefined replaceChildren((Node or DOMString)... nodes);
+  [Unscopable] undefined prepend((Node or DOMString)... nodes);
+  [Unscopable] undefined append((Node or DOMString)... nodes);
+  [Unscopable] undefined replaceChildren((Node or DOMString)... nodes);
 
   Element? querySelector(DOMString selectors);
   [NewObject] NodeList querySelectorAll(DOMString selectors);
@@ -193,10 +193,10 @@ Element includes NonDocumentTypeChildNode;
 CharacterData includes NonDocumentTypeChildNode;
 
 interface mixin ChildNode {
-  undefined before((Node or DOMString)... nodes);
-  undefined after((Node or DOMString)... nodes);
-  undefined replaceWith((Node or DOMString)... nodes);
-  undefined remove();
+  [Unscopable] undefined before((Node or DOMString)... nodes);
+  [Unscopable] undefined after((Node or DOMString)... nodes);
+  [Unscopable] undefined replaceWith((Node or DOMString)... nodes);
+  [Unscopable] undefined remove();
 };
 DocumentType includes ChildNode;
 Element includes ChildNode;

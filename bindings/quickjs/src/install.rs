@@ -67,7 +67,10 @@ impl<'js> Scope<'js> {
             return Err(self.type_error(&format!("the core does not define {}", interface.name)));
         }
         if interface.kind == InterfaceKind::Namespace {
-            let namespace = Object::new(self.ctx.clone())?;
+            let mut namespace = Object::new(self.ctx.clone())?;
+            if interface.empty_prototype {
+                namespace = Object::new_proto(self.ctx.clone(), Some(&namespace))?;
+            }
             self.class_string(&namespace, interface.name)?;
             self.constants(interface, &namespace)?;
             self.members(interface, &namespace, Place::Static, definition.as_ref(), |_| true)?;
@@ -93,6 +96,14 @@ impl<'js> Scope<'js> {
         let prototype = Object::new_proto(self.ctx.clone(), Some(&parent_prototype))?;
         self.remember(binding, prototype.clone(), definition.as_ref());
         self.class_string(&prototype, interface.name)?;
+
+        if !interface.unscopables.is_empty() {
+            let unscopables: Object<'js> = self.helper("nullObject")?.call(())?;
+            for name in interface.unscopables {
+                unscopables.prop(*name, crate::to_js::data(true))?;
+            }
+            prototype.prop(PredefinedAtom::SymbolUnscopables, Property::from(unscopables).configurable())?;
+        }
 
         // The interface object.
         let hosted = if interface.self_hosted && !interface.constructors.is_empty() {

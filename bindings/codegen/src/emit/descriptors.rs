@@ -121,7 +121,10 @@ pub(crate) fn interface(out: &mut String, model: &Model, interface: &Interface) 
     _ = writeln!(out, "        indexed: {},", specials(interface.indexed.as_ref()));
     _ = writeln!(out, "        named: {},", specials(interface.named.as_ref()));
     _ = writeln!(out, "        override_built_ins: {},", interface.override_built_ins);
-    _ = writeln!(out, "        unenumerable_named: {},\n    }};\n", interface.unenumerable_named);
+    _ = writeln!(out, "        unenumerable_named: {},", interface.unenumerable_named);
+    let unscopables: Vec<String> = interface.unscopables.iter().map(|name| quoted(name)).collect();
+    _ = writeln!(out, "        unscopables: &[{}],", unscopables.join(", "));
+    _ = writeln!(out, "        empty_prototype: {},\n    }};\n", interface.empty_prototype);
 }
 
 fn specials(specials: Option<&Specials>) -> String {

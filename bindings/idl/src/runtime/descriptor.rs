@@ -118,6 +118,10 @@ pub struct InterfaceDescriptor {
     pub override_built_ins: bool,
     /// `[LegacyUnenumerableNamedProperties]`.
     pub unenumerable_named: bool,
+    /// The names of the members that are `[Unscopable]`.
+    pub unscopables: &'static [&'static str],
+    /// `[LonghaulEmptyPrototype]`: between the namespace and `Object.prototype` there is an empty object.
+    pub empty_prototype: bool,
 }
 
 impl InterfaceDescriptor {

@@ -78,6 +78,7 @@ const RULES: &[(&str, &[&str])] = &[
     ),
     ("[LegacyFactoryFunction], [LegacyWindowAlias], [LegacyNoInterfaceObject]", &["factories_and_aliases"]),
     ("[Reflect]", &["reflecting_attributes"]),
+    ("[Unscopable]", &["unscopable_members_are_not_seen_by_with"]),
     ("namespaces", &["namespaces"]),
     (
         "new.target and its realm",

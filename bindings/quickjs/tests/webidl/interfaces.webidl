@@ -147,7 +147,7 @@ callback Callback = any (long x);
 [Exposed=*]
 interface Pairs {
   constructor(sequence<sequence<DOMString>> init);
-  undefined append(DOMString key, DOMString value);
+  [Unscopable] undefined append(DOMString key, DOMString value);
   iterable<DOMString, DOMString>;
 };
 [Exposed=*]

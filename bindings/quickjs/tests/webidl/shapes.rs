@@ -186,6 +186,23 @@ fn iterables() {
 }
 
 #[test]
+fn unscopable_members_are_not_seen_by_with() {
+    let page = Page::new();
+    page.run("globalThis.p = new Pairs([]); globalThis.append = 'outside';");
+    page.expect(&[
+        ("(new Function('p', 'with (p) { return append }'))(p)", "outside"),
+        ("typeof p.append", "function"),
+        ("Object.getPrototypeOf(Pairs.prototype[Symbol.unscopables])", "null"),
+        ("JSON.stringify(Pairs.prototype[Symbol.unscopables])", r#"{"append":true}"#),
+        (
+            "JSON.stringify(Object.getOwnPropertyDescriptor(Pairs.prototype, Symbol.unscopables))",
+            r#"{"value":{"append":true},"writable":false,"enumerable":false,"configurable":true}"#,
+        ),
+        ("Symbol.unscopables in Counter.prototype", "false"),
+    ]);
+}
+
+#[test]
 fn namespaces() {
     let page = Page::new();
     page.expect(&[
