@@ -35,6 +35,8 @@ mod record_fetcher;
 mod script_loader;
 mod service_worker_hook;
 mod site_data;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod user_agent;
 mod wire;
 mod worker_host;

@@ -7,10 +7,15 @@
 
 mod choices;
 mod fetching;
+mod network;
 mod parsers;
 mod runtime;
 
 pub use fetching::fetch_algorithm::fetch_algorithm;
+pub use network::http1_server::http1_server;
+pub use network::http2_server::http2_server;
+pub use network::proxy::proxy;
+pub use network::resolver::resolver;
 pub use parsers::cookies::cookies;
 pub use parsers::cors_headers::cors_headers;
 pub use parsers::data_url::data_url;
@@ -45,9 +50,13 @@ targets! {
     fetch_algorithm,
     form_data,
     header_list,
+    http1_server,
+    http2_server,
     mime_sniffing,
     mime_type,
     policy_headers,
+    proxy,
     range,
+    resolver,
     response_headers,
 }

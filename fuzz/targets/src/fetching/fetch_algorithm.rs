@@ -14,7 +14,7 @@ use crate::choices::Choices;
 use crate::runtime;
 
 /// The fetch algorithm: any request that a page can make, any sequence of servers' answers, an end at any point where something is
-/// waited for. Input: choices.
+/// waited for. Input: choices, of the request (so many as the first byte says) and then of the answers.
 ///
 /// Asserts, at each request that leaves: no credentials, cookies or keys of the author's where they must not be, the connection's key,
 /// `Origin` and `Referer` as the standards have them, a preflight before whatever needs one, no mixed content, no bad port, no more
@@ -23,10 +23,11 @@ use crate::runtime;
 /// once and sends nothing more.
 pub fn fetch_algorithm(data: &[u8]) {
     let mut choices = Choices::new(data);
-    let ending = Ending::new(&mut choices);
-    let asked = PageRequest::new(&mut choices);
-    let checks_local_network = !choices.once_in(4);
-    let blocks_opaque = !choices.once_in(4);
+    let mut pages = Choices::new(choices.bytes());
+    let ending = Ending::new(&mut pages);
+    let asked = PageRequest::new(&mut pages);
+    let checks_local_network = !pages.once_in(4);
+    let blocks_opaque = !pages.once_in(4);
     let mut answers = VecDeque::new();
     while !choices.is_empty() && answers.len() < 64 {
         answers.push_back(Timed::new(&mut choices));

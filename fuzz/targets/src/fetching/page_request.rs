@@ -100,9 +100,30 @@ pub(crate) struct PageRequest {
 }
 
 impl PageRequest {
+    /// Of any page, to anywhere.
     pub(crate) fn new(choices: &mut Choices<'_>) -> PageRequest {
-        let page: Url = choices.pick(&PAGES).parse().expect("a URL");
+        let page = choices.pick(&PAGES).parse().expect("a URL");
         let target = choices.pick(&URLS);
+        PageRequest::make(page, target, choices)
+    }
+
+    /// Of a page that came without TLS, to servers without TLS.
+    pub(crate) fn in_the_clear(choices: &mut Choices<'_>) -> PageRequest {
+        let page = choices.pick(&["http://a.test/dir/page?query#fragment", "http://localhost/page"]);
+        let targets =
+            ["/same", "http://b.test/plain", "http://sub.a.test/", "http://a.test/x#y", "http://10.0.0.1/"];
+        let target = choices.pick(&targets);
+        PageRequest::make(page.parse().expect("a URL"), target, choices)
+    }
+
+    /// With TLS alone.
+    pub(crate) fn securely(choices: &mut Choices<'_>) -> PageRequest {
+        let targets = ["/same", "https://b.test/other", "https://sub.a.test/", "https://a.test:8443/port"];
+        let target = choices.pick(&targets);
+        PageRequest::make("https://a.test/dir/page?query#fragment".parse().expect("a URL"), target, choices)
+    }
+
+    fn make(page: Url, target: &str, choices: &mut Choices<'_>) -> PageRequest {
         let url = page.join(target).expect("a URL");
         let mut request = Request::new(url);
         let client = client(&page, choices);

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures::stream::Stream as _;
 use longhaul_fetch::{BodyError, BodyStream, FetchController, FetchOptions, Response, Services, fetch};
@@ -38,15 +39,30 @@ impl Ending {
 }
 
 /// Nothing here takes as many steps unless it waits for ever.
-const PATIENCE: usize = 3000;
+const PATIENCE: usize = 500;
+
+/// After so many steps time passes at each.
+const HASTE: usize = 40;
+
+/// What the page got.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It did not wait for it.
+    Nothing,
+    /// A response, and its body as far as it was whole.
+    Response { status: u16, body: Option<Vec<u8>> },
+    /// A network error, and why.
+    Failure(String),
+}
 
 /// Fetches and reads what comes, unless it is ended before.
-pub(crate) async fn run(services: &Services, asked: PageRequest, judge: Judge, ending: Ending) {
+pub(crate) async fn run(services: &Services, asked: PageRequest, judge: Judge, ending: Ending) -> Outcome {
     let controller = FetchController::new();
     let mut run = Run { judge, ending, steps: 0, keepalive: asked.keepalive, controller: controller.clone() };
     let fetching = fetch(services, asked.request, FetchOptions { controller, ..FetchOptions::default() });
-    if let Some(response) = run.drive(fetching).await {
-        run.receive(response).await;
+    match run.drive(fetching).await {
+        Some(response) => run.receive(response).await,
+        None => Outcome::Nothing,
     }
 }
 
@@ -67,6 +83,14 @@ enum Step {
 }
 
 impl Run {
+    /// Lets others go on, and if they do not, time pass: ever more of it, so that whatever waits for a time comes to it.
+    async fn pause(&self) {
+        match self.steps.checked_sub(HASTE) {
+            None => tokio::task::yield_now().await,
+            Some(over) => tokio::time::sleep(Duration::from_millis(1 << (over / 8).min(20))).await,
+        }
+    }
+
     /// One step further, which may be the one at which something happens.
     fn step(&mut self) -> Step {
         self.steps += 1;
@@ -130,17 +154,25 @@ impl Run {
                     }
                     return Some(response);
                 }
-                Poll::Pending => tokio::task::yield_now().await,
+                Poll::Pending => self.pause().await,
             }
         }
     }
 
-    async fn receive(&mut self, response: Response) {
+    async fn receive(&mut self, response: Response) -> Outcome {
         self.judge.rules(|rules| rules.response_is_given(&response));
-        let Some(body) = response.body else { return };
-        if let Some(Ok(bytes)) = self.read(body.into_stream()).await {
-            self.judge.rules(|rules| rules.body_is_read(&bytes));
+        if let Some(reason) = response.reason() {
+            return Outcome::Failure(reason.to_string());
         }
+        let status = response.status;
+        let mut whole = None;
+        if let Some(body) = response.body
+            && let Some(Ok(bytes)) = self.read(body.into_stream()).await
+        {
+            self.judge.rules(|rules| rules.body_is_read(&bytes));
+            whole = Some(bytes);
+        }
+        Outcome::Response { status, body: whole }
     }
 
     /// Reads it all; nothing if the page lost interest.
@@ -166,7 +198,7 @@ impl Run {
                 Poll::Ready(Some(Err(error))) => return Some(Err(error)),
                 Poll::Pending => {
                     assert!(!matches!(step, Step::Ended), "a body waits behind the fetch's end");
-                    tokio::task::yield_now().await;
+                    self.pause().await;
                 }
             }
         }
