@@ -1,55 +1,22 @@
 //! The scheduler against a small reference model, under random operations and faults.
 
+#[path = "support/harness.rs"]
+mod harness;
 #[path = "support/model.rs"]
 mod model;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longhaul_background_fetch::FailureReason;
 use longhaul_background_fetch::scheduler::{
-    Action, AttemptId, Connectivity, Event, FetchKey, FetchResult, Limits, NewFetch, NewRecord, Outcome,
-    Policy, RecordResult, Repeat, RetryPolicy, Scheduler,
+    Action, Connectivity, Event, FetchKey, FetchResult, Limits, NewFetch, NewRecord, Outcome, Policy,
+    RecordResult, Repeat, RetryPolicy, Scheduler,
 };
 use proptest::prelude::*;
 
-use model::{Expected, Model};
+use harness::{Harness, Op};
 
 const FETCH_ERROR: RecordResult = RecordResult::Failure(FailureReason::FetchError);
-
-#[derive(Clone, Debug)]
-enum Op {
-    Add {
-        storage_key: u8,
-        records: Vec<bool>,
-        paused: bool,
-    },
-    Pause(usize),
-    Resume(usize),
-    Abort(usize),
-    Remove(usize),
-    Network(bool),
-    Progress {
-        attempt: usize,
-        bytes: u64,
-    },
-    Sent {
-        attempt: usize,
-    },
-    End {
-        attempt: usize,
-        outcome: Outcome,
-    },
-    StaleEnd {
-        attempt: u64,
-    },
-    Pass(Duration),
-    /// The same failure again and again, as soon as it is tried again.
-    Burst {
-        outcome: Outcome,
-        rounds: u8,
-    },
-}
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
@@ -96,149 +63,6 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-struct Harness {
-    scheduler: Scheduler,
-    model: Model,
-    wake: Option<Duration>,
-    next_key: FetchKey,
-}
-
-impl Harness {
-    fn new(seed: u64, limits: Limits) -> Harness {
-        Harness::with(seed, limits, RetryPolicy::default())
-    }
-
-    fn with(seed: u64, limits: Limits, retry: RetryPolicy) -> Harness {
-        let policy = Policy { limits: limits.clone(), retry: retry.clone() };
-        Harness {
-            scheduler: Scheduler::new(policy, seed, Connectivity::Online),
-            model: Model { now: Duration::ZERO, online: true, fetches: BTreeMap::new(), limits, retry },
-            wake: None,
-            next_key: 1,
-        }
-    }
-
-    fn handle(&mut self, event: Event) {
-        let mut expected = self.model.handle(&event);
-        let mut actual = Expected::default();
-        let mut starts = Vec::new();
-        for action in self.scheduler.handle(self.model.now, event) {
-            match action {
-                Action::Start { fetch, record, attempt } => starts.push((fetch, record, attempt)),
-                Action::Cancel { attempt, .. } => actual.cancelled.push(attempt),
-                Action::SettleRecord { fetch, record, result } => {
-                    actual.settled_records.push((fetch, record, format!("{result:?}")));
-                }
-                Action::Settle { fetch, result } => actual.settled.push((fetch, format!("{result:?}"))),
-                Action::PausedChanged { fetch, paused } => actual.paused.push((fetch, paused)),
-                Action::Failing { .. } => {}
-                Action::WakeAt(time) => {
-                    assert!(time >= self.model.now, "a time to wake that has passed");
-                    self.wake = Some(time);
-                }
-            }
-        }
-        for side in [&mut expected, &mut actual] {
-            side.cancelled.sort();
-            side.settled_records.sort();
-            side.settled.sort();
-        }
-        assert_eq!(actual, expected);
-        for (fetch, record, attempt) in starts {
-            self.model.start(fetch, record, attempt);
-        }
-        self.model.nothing_is_left_out();
-        assert_eq!(self.scheduler.running(), self.model.running().len());
-        for key in 1..self.next_key {
-            assert_eq!(self.scheduler.is_active(key), self.model.fetches.contains_key(&key));
-        }
-    }
-
-    fn pass(&mut self, time: Duration) {
-        let end = self.model.now + time;
-        let mut wakes = 0;
-        while let Some(wake) = self.wake.filter(|wake| *wake <= end) {
-            self.model.pass(wake - self.model.now);
-            self.wake = None;
-            self.handle(Event::Wake);
-            wakes += 1;
-            assert!(wakes < 100_000, "it never sleeps");
-        }
-        self.model.pass(end - self.model.now);
-        // A driver may wake it at any other time too.
-        self.handle(Event::Wake);
-    }
-
-    fn run(&mut self, op: Op) {
-        let key = |harness: &Harness, n: usize| 1 + n as FetchKey % harness.next_key;
-        let attempt = |harness: &Harness, n: usize| {
-            let running = harness.model.running();
-            (!running.is_empty()).then(|| running[n % running.len()])
-        };
-        match op {
-            Op::Add { storage_key, records, paused } => {
-                let records = records
-                    .into_iter()
-                    .map(|get| NewRecord::fresh(if get { Repeat::Allowed } else { Repeat::Never }));
-                let new = NewFetch {
-                    key: self.next_key,
-                    storage_key: format!("https://{storage_key}.example"),
-                    paused,
-                    records: records.collect(),
-                };
-                self.next_key += 1;
-                self.handle(Event::Add(new));
-            }
-            Op::Pause(n) => self.handle(Event::Pause(key(self, n))),
-            Op::Resume(n) => self.handle(Event::Resume(key(self, n))),
-            Op::Abort(n) => self.handle(Event::Abort(key(self, n))),
-            Op::Remove(n) => self.handle(Event::Remove(key(self, n))),
-            Op::Network(online) => {
-                self.handle(Event::Network(if online {
-                    Connectivity::Online
-                } else {
-                    Connectivity::Offline
-                }));
-            }
-            Op::Progress { attempt: n, bytes } => {
-                if let Some((key, index, attempt)) = attempt(self, n) {
-                    let best = self.model.fetches[&key].records[index].best;
-                    // Sometimes less than there was before: a download that started over.
-                    let position = (best + bytes).saturating_sub(20);
-                    self.handle(Event::Progress { attempt, position });
-                }
-            }
-            Op::Sent { attempt: n } => {
-                if let Some((.., attempt)) = attempt(self, n) {
-                    self.handle(Event::Sent(attempt));
-                }
-            }
-            Op::End { attempt: n, outcome } => {
-                if let Some((.., attempt)) = attempt(self, n) {
-                    self.handle(Event::Ended { attempt, outcome });
-                }
-            }
-            Op::StaleEnd { attempt } => {
-                if !self.model.running().iter().any(|(.., a)| a.0 == attempt) {
-                    let attempt = AttemptId(attempt);
-                    self.handle(Event::Ended { attempt, outcome: Outcome::Success });
-                    self.handle(Event::Progress { attempt, position: u64::MAX });
-                }
-            }
-            Op::Pass(time) => self.pass(time),
-            Op::Burst { outcome, rounds } => {
-                for _ in 0..rounds {
-                    for (.., attempt) in self.model.running() {
-                        self.handle(Event::Ended { attempt, outcome: outcome.clone() });
-                    }
-                    let until = self.wake.map_or(Duration::ZERO, |wake| wake.saturating_sub(self.model.now));
-                    self.pass(until.min(Duration::from_secs(3600)));
-                }
-            }
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -263,20 +87,7 @@ proptest! {
         for op in ops {
             harness.run(op);
         }
-        // Whatever happened: with a network, no pauses and servers that answer, everything settles.
-        harness.handle(Event::Network(Connectivity::Online));
-        for key in 1..harness.next_key {
-            harness.handle(Event::Resume(key));
-        }
-        let mut rounds = 0;
-        while !harness.model.fetches.is_empty() {
-            rounds += 1;
-            prop_assert!(rounds < 10_000, "it does not come to an end");
-            for (.., attempt) in harness.model.running() {
-                harness.handle(Event::Ended { attempt, outcome: Outcome::Success });
-            }
-            harness.pass(Duration::from_secs(3600));
-        }
+        harness.come_to_an_end();
     }
 }
 
@@ -290,7 +101,7 @@ fn add(harness: &mut Harness, storage_key: &str, records: usize) -> FetchKey {
 
 #[test]
 fn a_throttled_origin_holds_nobody_back() {
-    let mut harness = Harness::new(1, Limits::default());
+    let mut harness = Harness::with(1, Limits::default(), RetryPolicy::default());
     // Far more than may run at once, and none of it ever ends.
     for _ in 0..10 {
         add(&mut harness, "https://slow.example", 100);
@@ -303,7 +114,7 @@ fn a_throttled_origin_holds_nobody_back() {
 
 #[test]
 fn two_background_fetches_of_one_origin_do_not_block_each_other() {
-    let mut harness = Harness::new(1, Limits::default());
+    let mut harness = Harness::with(1, Limits::default(), RetryPolicy::default());
     add(&mut harness, "https://a.example", 1000);
     let second = add(&mut harness, "https://a.example", 1);
     assert_eq!(harness.model.of_fetch(second), 1);
@@ -311,7 +122,7 @@ fn two_background_fetches_of_one_origin_do_not_block_each_other() {
 
 #[test]
 fn a_refusing_host_gets_three_attempts_in_four_seconds() {
-    let mut harness = Harness::new(3, Limits::default());
+    let mut harness = Harness::with(3, Limits::default(), RetryPolicy::default());
     let key = add(&mut harness, "https://a.example", 1);
     let mut attempts = 0;
     while let Some((.., attempt)) = harness.model.running().first().copied() {
@@ -330,7 +141,7 @@ fn a_refusing_host_gets_three_attempts_in_four_seconds() {
 
 #[test]
 fn refusal_is_not_final_once_a_byte_came() {
-    let mut harness = Harness::new(3, Limits::default());
+    let mut harness = Harness::with(3, Limits::default(), RetryPolicy::default());
     let key = add(&mut harness, "https://a.example", 2);
     let running = harness.model.running();
     harness.handle(Event::Progress { attempt: running[0].2, position: 1 });
@@ -350,7 +161,7 @@ fn refusal_is_not_final_once_a_byte_came() {
 #[test]
 fn a_record_is_given_up_after_fourteen_days_without_progress_but_time_offline_does_not_count() {
     let day = Duration::from_secs(24 * 60 * 60);
-    let mut harness = Harness::new(9, Limits::default());
+    let mut harness = Harness::with(9, Limits::default(), RetryPolicy::default());
     let key = add(&mut harness, "https://a.example", 1);
     let fail_all = |harness: &mut Harness| {
         for (.., attempt) in harness.model.running() {
@@ -409,7 +220,7 @@ fn what_was_failing_before_a_restart_is_given_up_at_its_next_failure() {
 #[test]
 fn progress_makes_the_pauses_short_again() {
     for outcome in [Outcome::RefusedOrUnknownHost, Outcome::Transient { may_have_been_sent: true }] {
-        let mut harness = Harness::new(5, Limits::default());
+        let mut harness = Harness::with(5, Limits::default(), RetryPolicy::default());
         add(&mut harness, "https://a.example", 1);
         let attempt = harness.model.running()[0].2;
         harness.handle(Event::Progress { attempt, position: 1 });

@@ -10,6 +10,7 @@ mod fetching;
 mod network;
 mod parsers;
 mod runtime;
+mod scheduler;
 
 pub use fetching::fetch_algorithm::fetch_algorithm;
 pub use network::http1_server::http1_server;
@@ -26,6 +27,7 @@ pub use parsers::mime_type::mime_type;
 pub use parsers::policy_headers::policy_headers;
 pub use parsers::range::range;
 pub use parsers::response_headers::response_headers;
+pub use scheduler::scheduler;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -59,4 +61,5 @@ targets! {
     range,
     resolver,
     response_headers,
+    scheduler,
 }

@@ -347,9 +347,11 @@ mod tests {
     #[test]
     fn sound_frames_reach_the_page() {
         // The simplest request, then headers of status 200: alone, with a body, in two frames.
-        for (frames, body) in
-            [(&[0, 1, 0, 0][..], ""), (&[0, 0, 0, 0, 0, 0, 2, 1], "hello"), (&[0, 0x30, 0, 0, 0, 0, 2, 1], "hello")]
-        {
+        for (frames, body) in [
+            (&[0, 1, 0, 0][..], ""),
+            (&[0, 0, 0, 0, 0, 0, 2, 1], "hello"),
+            (&[0, 0x30, 0, 0, 0, 0, 2, 1], "hello"),
+        ] {
             let input = [&[0][..], frames].concat();
             let expected = Outcome::Response { status: 200, body: Some(body.into()) };
             assert_eq!(fetch_what_it_says(&input), expected);
