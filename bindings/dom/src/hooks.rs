@@ -56,6 +56,11 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
     ("handlerScope", handler_scope),
     ("hasActivation", has_activation),
     ("inclusiveAncestors", inclusive_ancestors),
+    ("nodeNeighbour", node_neighbour),
+    ("nodeType", |realm, args| {
+        let kind = longhaul_idl::NodeMethods::node_type(&node(args)?, realm)?;
+        Ok(Value::Number(kind.into()))
+    }),
     ("nodeWrapped", node_wrapped),
     ("observeMutations", observe_mutations),
     ("preActivate", pre_activate),
@@ -190,6 +195,20 @@ fn node(args: Vec<Value>) -> Result<NodeRef, Exception> {
         Some(Value::Object(object)) => crate::dom::node::node(&object),
         _ => Err(Exception::type_error("the hook takes a node")),
     }
+}
+
+/// A neighbour of a node in its tree.
+fn node_neighbour(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let [of, place] = arguments(args)?;
+    let (of, place) = (node(vec![of])?, text(place)?);
+    let found = match place.as_str() {
+        "parent" => of.parent(),
+        "first" => of.first_child(),
+        "last" => of.last_child(),
+        "next" => of.next_sibling(),
+        _ => of.previous_sibling(),
+    };
+    Ok(found.map_or(Value::Null, |found| Value::Object(found as ObjectRef)))
 }
 
 /// There is a wrapper of a node: gives the root of its tree.

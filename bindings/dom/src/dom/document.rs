@@ -24,6 +24,8 @@ pub(crate) struct DocumentData {
     ready_state: Mutex<DocumentReadyState>,
     quirks: AtomicBool,
     observed: AtomicBool,
+    /// Whether a node iterator is over its nodes.
+    iterated: AtomicBool,
     inert: OnceLock<NodeRef>,
     base: Mutex<(u64, Option<Url>)>,
     /// Base URLs that a policy does not allow.
@@ -75,6 +77,7 @@ fn new_document_of(
         ready_state: Mutex::new(DocumentReadyState::Complete),
         quirks: AtomicBool::new(false),
         observed: AtomicBool::new(false),
+        iterated: AtomicBool::new(false),
         inert: OnceLock::new(),
         base: Mutex::new((0, None)),
         refused_bases: Mutex::default(),
@@ -144,6 +147,14 @@ impl DocumentData {
 
     pub(crate) fn is_observed(&self) -> bool {
         self.observed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_iterated(&self) -> bool {
+        self.iterated.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_iterated(&self) {
+        self.iterated.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn set_observed(&self) {

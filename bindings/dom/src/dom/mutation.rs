@@ -193,6 +193,12 @@ pub(crate) fn remove(realm: &dyn Realm, node: &NodeRef, recorded: bool) -> Resul
     let Some(parent) = node.parent() else { return Ok(()) };
     let was_connected = parent.is_connected_node();
     let (previous, next) = (node.previous_sibling(), node.next_sibling());
+    // 5. Iterators move on.
+    let document = node.document();
+    if document.as_ref().and_then(|document| document.document_data()).is_some_and(|data| data.is_iterated())
+    {
+        realm.core("nodeIsRemoved", vec![Value::Object(object(Arc::clone(node)))])?;
+    }
     node.unlink();
     if recorded {
         record_children(realm, &parent, &[], std::slice::from_ref(node), previous, next)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use html5ever::{LocalName, QualName, ns};
 use longhaul::fetch::{CookieRequest, SameSiteMode};
-use longhaul_idl::runtime::{Dictionary, DomString, Exception, ObjectRef, Realm, Value};
+use longhaul_idl::runtime::{Dictionary, DomString, Exception, Held, ObjectRef, Realm, Value};
 use longhaul_idl::{
     DocumentMethods, DocumentReadyState, DocumentStatics, DocumentVisibilityState,
     DomStringOrElementCreationOptions,
@@ -132,6 +132,22 @@ fn cookies(document: &NodeRef) -> Result<Option<(Arc<WindowGlobal>, CookieReques
 
 fn html(element: &NodeRef, names: &[&str]) -> bool {
     element.html_name().is_some_and(|name| names.contains(&&**name))
+}
+
+/// <https://dom.spec.whatwg.org/#traversal>, which the core does.
+fn traversal(
+    realm: &dyn Realm,
+    make: &str,
+    root: ObjectRef,
+    what_to_show: u32,
+    filter: Option<Held>,
+) -> Result<Held, Exception> {
+    let filter = filter.map_or(Value::Null, Value::Held);
+    let args = vec![Value::Object(root), Value::Number(what_to_show.into()), filter];
+    match realm.core(make, args)? {
+        Value::Held(made) => Ok(made),
+        other => realm.hold(other),
+    }
 }
 
 impl DocumentStatics for Node {
@@ -344,6 +360,29 @@ impl DocumentMethods for Node {
             Value::Held(event) => Ok(event),
             _ => Err(Exception::dom("NotSupportedError", "there is no such event interface")),
         }
+    }
+
+    fn create_node_iterator(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        root: ObjectRef,
+        what_to_show: u32,
+        filter: Option<Held>,
+    ) -> Result<Held, Exception> {
+        if let Some(data) = node(&root)?.document().as_ref().and_then(|document| document.document_data()) {
+            data.set_iterated();
+        }
+        traversal(realm, "createNodeIterator", root, what_to_show, filter)
+    }
+
+    fn create_tree_walker(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        root: ObjectRef,
+        what_to_show: u32,
+        filter: Option<Held>,
+    ) -> Result<Held, Exception> {
+        traversal(realm, "createTreeWalker", root, what_to_show, filter)
     }
 
     fn location(self: &Arc<Self>, _: &dyn Realm) -> Result<Option<ObjectRef>, Exception> {

@@ -16,3 +16,4 @@ mod modules;
 mod navigation;
 mod policies;
 mod scripts;
+mod traversal;
