@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use longhaul::UserAgent;
 use longhaul::fetch::{
-    CredentialsMode, Destination, FetchOptions, Mode, Priority, ReferrerPolicy, Request, RequestOrigin,
-    Response, ResponseType,
+    CredentialsMode, Destination, FetchOptions, Mode, Priority, RESOURCE_HEADER_LENGTH, ReferrerPolicy,
+    Request, RequestOrigin, Response, ResponseType, match_an_audio_or_video_type_pattern,
 };
 use longhaul_idl::runtime::{Realm, TaskSource, Value};
 use tokio::sync::oneshot;
@@ -259,7 +259,16 @@ pub(super) fn start_media(realm: &dyn Realm, window: &WindowGlobal, element: &No
             good &= response.is_ok_status();
             if let Some(body) = response.body.filter(|_| good) {
                 let mut body = body.into_stream();
-                good = matches!(body.next().await, Some(Ok(_)));
+                let mut beginning: Vec<u8> = Vec::new();
+                loop {
+                    let header = &beginning[..beginning.len().min(RESOURCE_HEADER_LENGTH)];
+                    good = match_an_audio_or_video_type_pattern(header).is_some();
+                    if good || beginning.len() >= RESOURCE_HEADER_LENGTH {
+                        break;
+                    }
+                    let Some(Ok(chunk)) = body.next().await else { break };
+                    beginning.extend_from_slice(&chunk);
+                }
             }
             good
         };
@@ -273,7 +282,8 @@ pub(super) fn start_media(realm: &dyn Realm, window: &WindowGlobal, element: &No
                 return;
             }
             if good {
-                fire(realm, &element, "loadedmetadata");
+                fire(realm, &element, "progress");
+                fire_later(realm, &element, "loadedmetadata");
                 fire_later(realm, &element, "loadeddata");
                 fire_later(realm, &element, "canplay");
             } else {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use html5ever::LocalName;
-use longhaul::fetch::{Destination, Initiator, InlineContent, ReferrerPolicy};
+use longhaul::fetch::{Destination, Initiator, InlineContent, NoCorsMediaRequestState, ReferrerPolicy};
 use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm, Value};
 use longhaul_idl::*;
 
@@ -476,6 +476,8 @@ fn update_media(realm: &dyn Realm, element: &NodeRef) {
     let mut request = element_fetch::potential_cors_request(&window, element, url, destination, false);
     request.initiator_type = Some(initiator.to_owned());
     request.header_list.append("Range", "bytes=0-");
+    // What is opaque has to show itself to be media.
+    request.no_cors_media_request_state = NoCorsMediaRequestState::Initial;
     element_fetch::fire_later(realm, element, "loadstart");
     element_fetch::start_media(realm, &window, element, request);
 }
