@@ -185,6 +185,10 @@ impl LoadedDocument {
         }
     }
 
+    pub(super) fn is_text(&self) -> bool {
+        self.content_type.starts_with("text/") || self.content_type.ends_with("json")
+    }
+
     pub(super) fn is_markup(&self) -> bool {
         matches!(
             self.content_type.as_str(),

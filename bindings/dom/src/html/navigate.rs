@@ -595,8 +595,14 @@ fn has_realm(realm: &dyn Realm, window: &WindowGlobal) {
     }
 }
 
+/// The type of the document that shows what was loaded.
+///
+/// <https://html.spec.whatwg.org/#loading-a-document>
 fn document_type(loaded: &LoadedDocument) -> &str {
-    if loaded.is_markup() { &loaded.content_type } else { "text/html" }
+    match loaded.is_markup() || loaded.is_text() || loaded.content_type.starts_with("image/") {
+        true => &loaded.content_type,
+        false => "text/html",
+    }
 }
 
 /// Parses the document of a window that has a realm, and tells its container when it is loaded.
@@ -631,7 +637,7 @@ pub(super) fn parse(realm: &dyn Realm, document: &NodeRef, loaded: &LoadedDocume
         return parser::start(realm, document, &loaded.text);
     }
     let escaped = loaded.text.replace('&', "&amp;").replace('<', "&lt;");
-    let text = if loaded.content_type.starts_with("text/") || loaded.content_type.ends_with("json") {
+    let text = if loaded.is_text() {
         format!("<html><head></head><body><pre>{escaped}</pre></body></html>")
     } else if loaded.content_type.starts_with("image/") {
         "<html><head></head><body><img></body></html>".to_owned()

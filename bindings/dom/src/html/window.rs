@@ -98,7 +98,12 @@ impl WindowGlobal {
         content_type: &str,
     ) -> Arc<Self> {
         let realm = RealmId::next();
-        let kind = if content_type == "text/html" { Kind::Html } else { Kind::Xml };
+        // NOTE: text and pictures are shown by documents of HTML.
+        let kind = match content_type {
+            "text/xml" | "application/xml" => Kind::Xml,
+            other if other.ends_with("+xml") => Kind::Xml,
+            _ => Kind::Html,
+        };
         let sandbox = context.sandbox().and(Sandbox::of_policies(&options.environment.policy_container));
         let document = new_document(realm, kind, content_type, url);
         if let Some(data) = document.document_data() {

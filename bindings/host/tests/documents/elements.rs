@@ -179,3 +179,22 @@ async fn what_is_fetched_is_in_the_timeline() {
         "true navigation navigate / true 200 true",
     ]);
 }
+
+/// <https://html.spec.whatwg.org/#concept-media-load-algorithm>: what is no media fails, and so does what is opaque and hides it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn media_elements_take_nothing_but_media() {
+    let page = "<script>const tell = (element, word) => console.log(element.id, word);</script>
+        <audio id=own src=/text onerror=\"tell(this, 'error')\" oncanplay=\"tell(this, 'canplay')\"></audio>
+        <video id=near src={near}/text onerror=\"tell(this, 'error')\" oncanplay=\"tell(this, 'canplay')\"></video>
+        <audio id=empty src={near}/empty onerror=\"tell(this, 'error')\" oncanplay=\"tell(this, 'canplay')\"></audio>
+        <video id=film src={near}/film onprogress=\"tell(this, 'progress')\" onerror=\"tell(this, 'error')\"></video>";
+    let site = Site::new()
+        .page(page)
+        .file("/text", &["Content-Type: text/plain"], "no film")
+        .file("/empty", &["Content-Type: audio/mpeg"], "")
+        .answer("/film", "200 OK", &["Content-Type: video/webm"], WEBM);
+    let opened = site.open().await;
+    let mut heard = opened.console.clone();
+    heard.sort();
+    assert_eq!(heard, ["empty error", "film progress", "near error", "own error"]);
+}

@@ -228,3 +228,17 @@ async fn the_outer_load_waits_for_the_inner_ones() {
     let opened = Site::new().page(page).html("/middle.html", middle).html("/inner.html", inner).open().await;
     opened.expect(&["image", "inner", "inner frame", "middle", "middle frame", "outer"]);
 }
+
+/// <https://html.spec.whatwg.org/#navigate-text>
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_shows_text_as_a_document_of_its_type() {
+    let page = "<script>
+          const tell = (frame) => {
+            const shown = frame.contentDocument;
+            console.log(shown.contentType, shown.characterSet, shown.body.textContent);
+          };
+        </script>
+        <iframe src=/text onload='tell(this)'></iframe>";
+    let site = Site::new().page(page).file("/text", &["Content-Type: text/plain;charset=gbk"], "<b>hi</b>");
+    site.open().await.expect(&["text/plain GBK <b>hi</b>"]);
+}

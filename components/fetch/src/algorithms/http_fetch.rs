@@ -79,7 +79,8 @@ pub(super) async fn http_fetch(params: &mut FetchParams, make_cors_preflight: Ma
     if is_from_network
         && request.client.is_some()
         && request.response_tainting == ResponseTainting::Opaque
-        && !is_redirect_status(response.status)
+        // A redirect that leads nowhere is an answer like any other.
+        && !(is_redirect_status(response.status) && response.header_list.contains("Location"))
         && params.services.blocks_opaque_responses()
     {
         response = match opaque_response_safelist_check(request, response).await {

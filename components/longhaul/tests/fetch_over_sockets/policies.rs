@@ -74,6 +74,7 @@ fn resources(seen: &Seen) -> Reply {
             "f()",
         ),
         "/data" => reply(200, &[("Content-Type", "application/json")], "{\"secret\": 1}"),
+        "/nowhere" => reply(302, &[("Content-Type", "application/json")], "{\"secret\": 1}"),
         _ => reply(200, &[("Content-Type", "image/png")], &b"\x89PNG\r\n\x1a\n"[..]),
     }
 }
@@ -88,8 +89,10 @@ async fn what_is_not_shared_comes_only_as_what_pages_embed(over: Over) {
     };
     let response = fetch(&user_agent, opaque("/corp", Destination::Image)).await;
     assert_eq!(reason(&response), &NetworkError::CrossOriginResourcePolicy);
-    let response = fetch(&user_agent, opaque("/data", Destination::Image)).await;
-    assert_eq!(reason(&response), &NetworkError::OpaqueResponseBlocked("application/json".into()));
+    for data in ["/data", "/nowhere"] {
+        let response = fetch(&user_agent, opaque(data, Destination::Image)).await;
+        assert_eq!(reason(&response), &NetworkError::OpaqueResponseBlocked("application/json".into()));
+    }
     let response = fetch(&user_agent, opaque("/picture", Destination::Image)).await;
     assert_eq!(response.r#type, ResponseType::Opaque);
     let internal = response.into_unfiltered();
