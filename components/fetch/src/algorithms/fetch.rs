@@ -11,6 +11,7 @@ use super::http_redirect_fetch::{Redirected, http_redirect_fetch};
 use super::main_fetch::main_fetch;
 use crate::concepts::body::BodyError;
 use crate::concepts::fetch_controller::FetchController;
+use crate::concepts::fetch_group::OpenRecord;
 use crate::concepts::fetch_params::FetchParams;
 use crate::concepts::fetch_timing_info::FetchTiming;
 use crate::concepts::internal_priority::set_internal_priority;
@@ -70,12 +71,19 @@ pub struct FetchOptions {
 /// <https://fetch.spec.whatwg.org/#concept-fetch>
 pub fn fetch(services: &Services, request: Request, options: FetchOptions) -> BoxFuture<'static, Response> {
     let services = services.clone();
+    // 16. Its place in its environment's group. NOTE: taken now, so that whoever asks the group next finds it there.
+    let record = match &request.client {
+        Some(client) if request.is_subresource_request() => {
+            Some(client.fetch_group.append(&request, &options.controller))
+        }
+        _ => None,
+    };
     Box::pin(async move {
         if !request.keepalive {
-            return begin(services, request, options).await;
+            return begin(services, request, options, record).await;
         }
         let controller = options.controller.clone();
-        match tokio::spawn(begin(services, request, options)).await {
+        match tokio::spawn(begin(services, request, options, record)).await {
             Ok(response) => response,
             // The runtime ends.
             Err(_) => {
@@ -120,7 +128,12 @@ pub enum ConsumedBody {
     Bytes(Bytes),
 }
 
-async fn begin(services: Services, request: Request, options: FetchOptions) -> Response {
+async fn begin(
+    services: Services,
+    request: Request,
+    options: FetchOptions,
+    record: Option<OpenRecord>,
+) -> Response {
     let mut params = FetchParams::new(services, request, options.controller);
     // 4. What the request takes from its client.
     populate_request_from_client(&mut params.request);
@@ -149,11 +162,7 @@ async fn begin(services: Services, request: Request, options: FetchOptions) -> R
     }
     // 15. How urgent it is.
     set_internal_priority(&mut params.request);
-    // 16. Its place in its environment's group.
-    if params.request.is_subresource_request()
-        && let Some(client) = &params.request.client
-    {
-        let record = client.fetch_group.append(&params.request, &params.controller);
+    if let Some(record) = record {
         params.silenced = record.silenced();
         params.record = Some(record);
     }
