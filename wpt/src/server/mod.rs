@@ -1,6 +1,6 @@
 //! The suite's server: the checkout's own where it is there, else our small one, or one that runs already.
 
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use tempfile::NamedTempFile;
 use url::Url;
 
 use crate::checkout::{Checkout, Scheme};
@@ -34,6 +35,8 @@ pub struct Server {
     process: Option<Child>,
     /// Our server ends when this does.
     stdin: Option<ChildStdin>,
+    /// The suite's own server reads it.
+    config: Option<NamedTempFile>,
 }
 
 /// What is needed to start a server.
@@ -71,6 +74,9 @@ pub enum ServerError {
          `wpt/server/setup` makes such a Python"
     )]
     Ended,
+    /// There is no place for its configuration.
+    #[error("the server's configuration cannot be written: {0}")]
+    Config(io::Error),
     /// It did not answer.
     #[error("the server did not answer in {} s", START.as_secs())]
     Slow,
@@ -95,7 +101,7 @@ impl Server {
             HOST => vec![HOST.to_owned(), OTHER_HOST.to_owned()],
             _ => vec![host.clone(), HOST.to_owned(), OTHER_HOST.to_owned()],
         };
-        Ok(Server { host, hosts, http_port, cacert, process: None, stdin: None })
+        Ok(Server { host, hosts, http_port, cacert, process: None, stdin: None, config: None })
     }
 
     /// Starts the checkout's own server, or ours if it has none, and waits until it answers.
@@ -109,7 +115,7 @@ impl Server {
         let mut server =
             Server::at(&format!("http://{HOST}:{}", port(Scheme::Http)), options.cacert.clone())?;
         let (mut process, cacert) = match own.is_file() {
-            true => start_theirs(&own, checkout.root())?,
+            true => start_theirs(&own, checkout.root(), server.config.insert(config()?))?,
             false => start_ours(checkout.root(), options)?,
         };
         server.stdin = process.stdin.take();
@@ -202,9 +208,34 @@ fn start_ours(checkout: &Path, options: &ServerOptions) -> Result<(Child, PathBu
     }
 }
 
-fn start_theirs(program: &Path, checkout: &Path) -> Result<(Child, PathBuf), ServerError> {
+/// What the suite's own server is told: to do without an `/etc/hosts` that knows the suite's names, and the ports that its runner
+/// uses, some of which it would choose itself.
+fn config() -> Result<NamedTempFile, ServerError> {
+    let config = serde_json::json!({
+        "check_subdomains": false,
+        "server_host": "127.0.0.1",
+        "ports": { "http": [8000, 8001], "https": [8443, 8444], "h2": [9000] },
+    });
+    let written = NamedTempFile::new().and_then(|mut file| {
+        file.write_all(config.to_string().as_bytes())?;
+        Ok(file)
+    });
+    written.map_err(ServerError::Config)
+}
+
+fn start_theirs(
+    program: &Path,
+    checkout: &Path,
+    config: &NamedTempFile,
+) -> Result<(Child, PathBuf), ServerError> {
     let mut command = Command::new(program);
-    command.arg("serve").current_dir(checkout).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .arg("serve")
+        .arg("--config")
+        .arg(config.path())
+        .current_dir(checkout)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     let mut process = spawn(&mut command)?;
     let deadline = Instant::now() + START;
     while ![Scheme::Http, Scheme::Https].into_iter().all(|scheme| connects(port(scheme))) {
