@@ -66,6 +66,8 @@ pub(crate) struct WithHeads<Io> {
     outgoing: BytesMut,
     /// The head that is coming in, as far as it has come.
     arrived: BytesMut,
+    /// How much of it is known not to hold the head's end.
+    searched: usize,
     /// What hyper reads next.
     incoming: BytesMut,
     /// The connection's end came while a head was looked at.
@@ -82,6 +84,7 @@ impl<Io> WithHeads<Io> {
             written: BytesMut::new(),
             outgoing: BytesMut::new(),
             arrived: BytesMut::new(),
+            searched: 0,
             incoming: BytesMut::new(),
             has_ended: false,
         }
@@ -101,7 +104,8 @@ impl<Io> WithHeads<Io> {
     /// Looks at what came of a head, and hands on what is for hyper.
     fn read_heads(&mut self) {
         loop {
-            let end = match end_of_head(&self.arrived) {
+            // A head that comes byte by byte is not to be looked through as often. The end's first byte may have come before.
+            let end = match end_of_head(&self.arrived, self.searched.saturating_sub(2)) {
                 Some(end) => end,
                 // A head that the connection's end cuts short is taken for whole where nobody could have cut it on the sly.
                 None if self.has_ended && !self.is_secure && begins_like_a_head(&self.arrived) => {
@@ -111,8 +115,12 @@ impl<Io> WithHeads<Io> {
                     self.pass();
                     return;
                 }
-                None => return,
+                None => {
+                    self.searched = self.arrived.len();
+                    return;
+                }
             };
+            self.searched = 0;
             let Some(parsed) = (end <= self.longest).then(|| parse_head(&self.arrived[..end])).flatten()
             else {
                 self.pass();
@@ -137,6 +145,7 @@ impl<Io> WithHeads<Io> {
         self.heads.lock().expects_response = false;
         self.incoming.extend_from_slice(&self.arrived);
         self.arrived.clear();
+        self.searched = 0;
     }
 }
 
@@ -281,9 +290,8 @@ fn begins_like_a_head(bytes: &[u8]) -> bool {
     bytes.starts_with(b"HTTP/1.") && bytes.contains(&b'\n')
 }
 
-/// Where the empty line ends that ends the head.
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
+/// Where the empty line ends that ends the head. It does not begin before `at`.
+fn end_of_head(bytes: &[u8], mut at: usize) -> Option<usize> {
     while let Some(length) = bytes[at..].iter().position(|byte| *byte == b'\n') {
         let after = at + length + 1;
         match &bytes[after..] {
@@ -397,5 +405,24 @@ impl Trim for [u8] {
         let Some(start) = self.iter().position(|byte| !is_space(byte)) else { return &[] };
         let end = self.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
         &self[start..end]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_head_is_found_however_it_is_cut() {
+        for head in
+            ["HTTP/1.1 200 OK\r\nA: b\r\n\r\n", "HTTP/1.1 200 OK\nA: b\n\n", "HTTP/1.1 200 OK\r\n\r\n"]
+        {
+            let text = [head.as_bytes(), b"body\n\n"].concat();
+            for cut in 0..text.len() {
+                let first = end_of_head(&text[..cut], 0);
+                let found = first.or_else(|| end_of_head(&text, cut.saturating_sub(2)));
+                assert_eq!(found, Some(head.len()), "{head:?} cut at {cut}");
+            }
+        }
     }
 }
