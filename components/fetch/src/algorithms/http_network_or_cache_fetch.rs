@@ -185,12 +185,13 @@ async fn ask_for_credentials(
     let url_credentials = Credentials::of_url(request.current_url())
         .filter(|_| request.use_url_credentials && !attempt.is_authentication_fetch);
     let has_prompt = request.traversable_for_user_prompts == TraversableForUserPrompts::Traversable;
-    if url_credentials.is_none() && (!has_prompt || attempt.prompts >= MOST_PROMPTS) {
-        return Ok(false);
-    }
-    // 14.2. The body has to go once more.
+    // 14.2. The body would have to go once more. DEVIATION: that fails in workers too, where nobody would be asked: as the public
+    // tests assert and browsers do.
     if request.body.as_ref().is_some_and(|body| body.source().is_none()) {
         return Err(NetworkError::AuthenticationBodyNotReplayable);
+    }
+    if url_credentials.is_none() && (!has_prompt || attempt.prompts >= MOST_PROMPTS) {
+        return Ok(false);
     }
     params.observe(FetchEvent::Authentication { is_proxy: false, realm: &realm });
     let credentials = match url_credentials {

@@ -184,6 +184,27 @@ async fn credentials_are_not_asked_for_where_they_would_not_be_sent() {
 }
 
 #[tokio::test]
+async fn a_body_that_cannot_go_twice_fails_where_credentials_are_asked_for() {
+    let network = guarded();
+    let services = services(&network);
+    let with = |body: Body| {
+        let mut request = cors("/");
+        request.method = Method::POST;
+        request.body = Some(body);
+        // As in a worker.
+        request.traversable_for_user_prompts = longhaul_fetch::TraversableForUserPrompts::NoTraversable;
+        request
+    };
+    let once = futures::stream::iter([Ok(bytes::Bytes::from_static(b"body"))]);
+    let streamed = run(&services, with(Body::from_stream(Box::pin(once), None, None))).await;
+    assert!(
+        matches!(streamed.reason(), Some(longhaul_fetch::NetworkError::AuthenticationBodyNotReplayable)),
+        "{streamed:?}"
+    );
+    assert_eq!(run(&services, with(Body::from_bytes("body"))).await.status, 401);
+}
+
+#[tokio::test]
 async fn a_url_brings_its_own_credentials_where_that_is_allowed() {
     let network = guarded();
     let services = services(&network);
