@@ -173,7 +173,9 @@ def in_service_worker(suffix, kind):
 
 def any_worker(script):
     imports = ["/resources/testharness.js", *script.values("script"), script.path]
-    lines = [globals_of("Worker"), *(f"importScripts({json.dumps(url)});" for url in imports), "done();"]
+    # A worker has no document whose title names its tests.
+    titles = [f"self.META_TITLE = {json.dumps(title)};" for title in script.values("title")]
+    lines = [globals_of("Worker"), *titles, *(f"importScripts({json.dumps(url)});" for url in imports), "done();"]
     return "\n".join([*lines, ""])
 
 
