@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, Weak};
 
 use longhaul::fetch::{
     DeferredFetchPolicy, DeferredFetchQuota, EnvironmentSettings, NavigableId, Origin, PolicyContainer,
-    same_origin,
 };
 use longhaul_idl::runtime::{CrossOriginProperty, GlobalProxy, Realm, RealmId, TaskSource, Value};
 use url::Url;
 
 use super::element_fetch::fire;
 use super::navigate::{self, Handling, Navigation};
+use super::permissions_policy::{DEFERRED_FETCH, DEFERRED_FETCH_MINIMAL, Feature};
 use super::session_history::{Entry, Place, SessionHistory};
 use super::{ElementState, WindowGlobal, content_security_policy, loading};
 use crate::dom::node::{Node, NodeRef, lock};
@@ -195,7 +195,11 @@ impl BrowsingContext {
         *lock(&self.active) = Arc::downgrade(window);
         let scope = window.scope();
         let settings = scope.settings();
-        let policy = self.deferred_fetch_policy(&settings.origin);
+        let allows = |feature: Feature| feature.is_enabled(window, &settings.origin);
+        let policy = DeferredFetchPolicy {
+            deferred_fetch: allows(DEFERRED_FETCH),
+            deferred_fetch_minimal: allows(DEFERRED_FETCH_MINIMAL),
+        };
         let (quota, place) = &self.deferred;
         lock(quota).set_document(*place, settings.origin.clone(), policy, settings.fetch_group.clone());
     }
@@ -224,21 +228,12 @@ impl BrowsingContext {
 
     /// <https://fetch.spec.whatwg.org/#reserve-deferred-fetch-quota>: to be called when its parent navigates it to an origin.
     pub(super) fn reserve_deferred_fetch_quota(&self, origin: &Origin) {
-        let policy = self.deferred_fetch_policy(origin);
+        let policy = DeferredFetchPolicy {
+            deferred_fetch: DEFERRED_FETCH.is_inherited(self, origin),
+            deferred_fetch_minimal: DEFERRED_FETCH_MINIMAL.is_inherited(self, origin),
+        };
         let (quota, place) = &self.deferred;
         lock(quota).reserve(*place, policy);
-    }
-
-    /// Whether a document of an origin may use the features `deferred-fetch` and `deferred-fetch-minimal` in here.
-    ///
-    /// FIXME: the header and the attribute that say otherwise; these are the default allowlists.
-    fn deferred_fetch_policy(&self, origin: &Origin) -> DeferredFetchPolicy {
-        let Some(parent) = self.parent() else { return DeferredFetchPolicy::default() };
-        let container = parent.active().map(|window| window.scope().settings().origin.clone());
-        DeferredFetchPolicy {
-            deferred_fetch: container.is_some_and(|container| same_origin(&container, origin)),
-            deferred_fetch_minimal: true,
-        }
     }
 
     /// What scripts have of it.

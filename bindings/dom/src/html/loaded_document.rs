@@ -8,6 +8,7 @@ use longhaul::fetch::{
 use url::{Origin, Url};
 
 use super::browsing_context::Sandbox;
+use super::permissions_policy::PermissionsPolicy;
 use super::{content_security_policy, element_fetch};
 
 /// The largest document that is loaded.
@@ -30,6 +31,8 @@ pub struct LoadedDocument {
     pub opener_policy: OpenerPolicy,
     /// What its `X-Frame-Options` say.
     pub frame_options: Vec<String>,
+    /// The features that it declares to be for whom.
+    pub permissions_policy: PermissionsPolicy,
     /// `document.referrer`.
     pub referrer: String,
 }
@@ -92,6 +95,7 @@ impl LoadedDocument {
         let opener_policy = OpenerPolicy::obtain(headers, &answered, policy_container.embedder_policy);
         let frame_options = headers.get_decode_and_split("X-Frame-Options").unwrap_or_default();
         let frame_options = frame_options.iter().map(|value| value.trim().to_ascii_lowercase()).collect();
+        let permissions_policy = PermissionsPolicy::of_response(headers, &answered.origin());
         let named = element_fetch::charset(&response);
         let bytes = match response.body {
             Some(body) => body.read_all(Some(LIMIT)).await.map_err(|error| error.to_string())?,
@@ -111,6 +115,7 @@ impl LoadedDocument {
             policy_container,
             opener_policy,
             frame_options,
+            permissions_policy,
             referrer: String::new(),
         })
     }
@@ -125,6 +130,7 @@ impl LoadedDocument {
             policy_container: PolicyContainer::default(),
             opener_policy: OpenerPolicy::default(),
             frame_options: Vec::new(),
+            permissions_policy: PermissionsPolicy::default(),
             referrer: String::new(),
         }
     }

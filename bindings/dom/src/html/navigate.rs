@@ -558,6 +558,7 @@ fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
         return;
     }
     context.destroy_windows();
+    window.set_permissions_policy(loaded.permissions_policy.clone());
     context.set_active(&window);
     window.set_opener_policy(loaded.opener_policy);
     // The entry that is shown from here on.
@@ -656,6 +657,9 @@ pub fn load_document(realm: &dyn Realm, loaded: &LoadedDocument, told: Task) -> 
     let document: Arc<Node> = crate::dom::document_of(realm)?;
     if let Some(window) = realm.global().downcast::<WindowGlobal>() {
         window.has_realm(realm)?;
+        // What it may put off depends on it.
+        window.set_permissions_policy(loaded.permissions_policy.clone());
+        window.context().set_active(&window);
     }
     loading::when_loaded(realm, &document, told);
     parse(realm, &document, loaded);

@@ -15,6 +15,7 @@ use super::browsing_context::{BrowsingContext, Sandbox, WindowRealms};
 use super::loaded_document::OpenerPolicy;
 use super::module_map::ModuleMap;
 use super::navigate::{Navigation, navigate};
+use super::permissions_policy::PermissionsPolicy;
 use super::window_or_worker_global_scope::{self as mixin, window_or_worker_global_scope_members};
 use super::{GlobalOptions, GlobalScope, History, Location, Navigator, content_security_policy};
 use crate::dom::document::{Kind, new_document};
@@ -37,6 +38,7 @@ pub struct WindowGlobal {
     /// Whether its document is the initial `about:blank`.
     initial: AtomicBool,
     opener_policy: Mutex<OpenerPolicy>,
+    permissions_policy: Mutex<PermissionsPolicy>,
     /// Keeps the document's wrapper, and with it those of its nodes.
     held_document: Mutex<Option<Held>>,
 }
@@ -126,6 +128,7 @@ impl WindowGlobal {
                 sandbox,
                 initial: AtomicBool::new(false),
                 opener_policy: Mutex::default(),
+                permissions_policy: Mutex::default(),
                 held_document: Mutex::default(),
             }
         })
@@ -218,6 +221,15 @@ impl WindowGlobal {
 
     pub(super) fn set_initial(&self) {
         self.initial.store(true, Ordering::Relaxed);
+    }
+
+    /// What its document declares of features.
+    pub(super) fn permissions_policy(&self) -> PermissionsPolicy {
+        lock(&self.permissions_policy).clone()
+    }
+
+    pub(super) fn set_permissions_policy(&self, policy: PermissionsPolicy) {
+        *lock(&self.permissions_policy) = policy;
     }
 
     pub(super) fn opener_policy(&self) -> OpenerPolicy {
