@@ -124,7 +124,7 @@ async fn show(mut response: Response, options: &FetchOptions) -> Result<Exit, Fa
     };
     if options.json {
         let headers: Vec<[String; 2]> =
-            response.header_list.iter().map(|(name, value)| [lossy(name), lossy(value)]).collect();
+            response.header_list.iter().map(|(name, value)| [shown_name(name), lossy(value)]).collect();
         let mut description = json!({
             "type": response.r#type.as_str(),
             "url": response.url().map(Url::as_str).unwrap_or_default(),
@@ -144,6 +144,11 @@ async fn show(mut response: Response, options: &FetchOptions) -> Result<Exit, Fa
     written.map(|_| Exit::Success)
 }
 
+/// A header's name as scripts see it.
+fn shown_name(name: &[u8]) -> String {
+    lossy(name).to_ascii_lowercase()
+}
+
 fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     say(&json_line(value).map_err(Failure::new)?);
     Ok(())
@@ -157,7 +162,7 @@ fn print_head(response: &Response) {
     note(&format!("type: {}", response.r#type));
     note(&format!("status: {} {}", response.status, printable_bytes(&response.status_message)));
     for (name, value) in response.header_list.iter() {
-        note(&format!("header: {}: {}", printable_bytes(name), printable_bytes(value)));
+        note(&format!("header: {}: {}", printable(&shown_name(name)), printable_bytes(value)));
     }
     let times: Vec<String> = timing(response.timing.as_ref())
         .into_iter()
