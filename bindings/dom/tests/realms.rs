@@ -155,7 +155,7 @@ async fn listeners_are_heard_on_objects_that_nothing_else_refers_to() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_scripts_get_what_the_standards_say() {
     let answers = answers();
-    run_in_window(include_str!("scripts/hostile.js"), "hostile.js", answers, 18).await;
+    run_in_window(include_str!("scripts/hostile.js"), "hostile.js", answers, 19).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

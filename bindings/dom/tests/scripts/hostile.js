@@ -469,6 +469,54 @@ test("one signal for ever is no leak", async () => {
   deepEqual(refs.map((ref) => ref.deref() === undefined), refs.map(() => true));
 });
 
+test("callbacks that throw: told to whoever called, or reported, and nothing else breaks", async () => {
+  const mine = new Error("mine");
+  const bad = () => { throw mine; };
+  // Rethrown to the caller.
+  throws(mine, () => new Headers([["a", "b"]]).forEach(bad));
+  throws(mine, () => new URLSearchParams("a=b").forEach(bad));
+  throws(mine, () => new ReadableStream({ start: bad }));
+  throws(mine, () => new TransformStream({ start: bad }));
+  throws(mine, () => new Headers({ [Symbol.iterator]: bad }));
+  throws(mine, () => structuredClone({ get a() { return bad(); } }));
+  // Passed on through promises.
+  await rejects(mine, new ReadableStream({ pull: bad }).getReader().read());
+  await rejects(mine, new ReadableStream({ cancel: bad }).cancel());
+  await rejects(mine, new WritableStream({ write: bad }).getWriter().write(1));
+  const transformed = new TransformStream({ transform: bad });
+  transformed.writable.getWriter().write(1).catch(() => {});
+  await rejects(mine, transformed.readable.getReader().read());
+  await rejects(mine, new ReadableStream({ start(c) { c.enqueue(1); } }, { get highWaterMark() { return 1; }, size: () => 1 }).pipeTo(new WritableStream({ write: bad })));
+  throws(mine, () => { new ReadableStream({ start(c) { c.enqueue(1); } }, { size: bad }); });
+  await rejects(mine, new Response(new ReadableStream({ pull: bad })).text());
+  // Reported, and the others run.
+  const reported = [];
+  const hear = (event) => { reported.push(event.error); event.preventDefault(); };
+  addEventListener("error", hear);
+  let ran = 0;
+  const good = () => { ran += 1; };
+  const target = new EventTarget();
+  for (const listener of [bad, { handleEvent: bad }, good]) target.addEventListener("x", listener);
+  target.dispatchEvent(new Event("x"));
+  const controller = new AbortController();
+  controller.signal.onabort = bad;
+  controller.signal.addEventListener("abort", good);
+  controller.abort();
+  queueMicrotask(bad);
+  queueMicrotask(good);
+  setTimeout(bad);
+  await new Promise((resolve) => setTimeout(() => { good(); resolve(); }));
+  const element = document.createElement("p");
+  const observer = new MutationObserver(bad);
+  observer.observe(element, { attributes: true });
+  element.setAttribute("a", "b");
+  await null;
+  removeEventListener("error", hear);
+  equal(ran, 4, "those that do not throw");
+  equal(reported.length, 6, "reports");
+  check(reported.every((error) => error === mine), "of the very error");
+});
+
 test("the engine's own extras are not there", () => {
   equal("prepareStackTrace" in Error, false);
   const stack = new DOMException("x").stack;
