@@ -42,6 +42,10 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
         Ok(Value::Undefined)
     }),
     ("encodeText", streams::encode_text),
+    ("microtaskCheckpoint", |realm, _| {
+        realm.microtask_checkpoint();
+        Ok(Value::Undefined)
+    }),
     ("mayEvaluate", |realm, args| {
         let [source] = arguments(args)?;
         crate::html::may_evaluate(realm, &text(source)?).map(Value::Boolean)

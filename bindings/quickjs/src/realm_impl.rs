@@ -33,6 +33,16 @@ impl<'js> Scope<'js> {
         self.report_rejection(promise)
     }
 
+    /// Whether a function that is neither the core's nor the adapter's is among those that run.
+    fn is_script_on_stack(&self) -> bool {
+        // NOTE: the engine does not say how deep the stack is. The core alone is never this deep.
+        const DEEPEST: isize = 64;
+        (0..DEEPEST).any(|level| {
+            let name = self.ctx.script_or_module_name(level).and_then(|name| name.to_string().ok());
+            name.is_some_and(|name| !name.starts_with(crate::core::INTERNAL))
+        })
+    }
+
     fn report_rejection(&self, promise: rquickjs::Promise<'js>) -> Result<rquickjs::Promise<'js>> {
         let report = self.closure("", 1, |scope, _, args| {
             let reason = args.first().cloned().unwrap_or_else(|| JsValue::new_undefined(scope.ctx.clone()));
@@ -245,7 +255,9 @@ impl Realm for Scope<'_> {
 
     fn microtask_checkpoint(&self) {
         let Some(shared) = self.state.shared.upgrade() else { return };
-        shared.microtask_checkpoint(&self.ctx);
+        if !self.is_script_on_stack() {
+            shared.microtask_checkpoint(&self.ctx);
+        }
     }
 
     fn import_module(&self, url: &str) -> std::result::Result<(), Exception> {

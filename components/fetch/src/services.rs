@@ -190,6 +190,8 @@ pub enum InlineContent<'a> {
     Script {
         /// Its nonce.
         nonce: Option<&'a str>,
+        /// Whether a parser has put it where it is.
+        parser_inserted: bool,
     },
     /// An event handler.
     ScriptAttribute,

@@ -109,6 +109,9 @@ function innerInvoke(event, slots, listeners, phase) {
     }
     // 2.12. No longer passive.
     slots.inPassiveListener = false;
+    // <https://html.spec.whatwg.org/#clean-up-after-running-a-callback>: microtasks, where no script is on the stack any more. One is
+    // where a script dispatches the event itself.
+    if (slots.isTrusted) native.hook("microtaskCheckpoint");
     // 2.14. No listener after this one.
     if (slots.stopImmediatePropagation) return;
   }

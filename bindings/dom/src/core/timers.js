@@ -51,10 +51,7 @@ function fire(id, timer) {
     // 9.3. A function is called with the global as its `this`.
     if (typeof timer.handler === "function") ReflectApply(timer.handler, native.global, timer.args);
     // 9.4. Text is a classic script.
-    else {
-      internal.checkEvaluation(timer.handler);
-      native.hook("runTimerScript", timer.handler);
-    }
+    else if (internal.mayEvaluate(timer.handler)) native.hook("runTimerScript", timer.handler);
   } catch (exception) {
     native.reportException(exception);
   }

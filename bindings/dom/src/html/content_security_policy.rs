@@ -127,6 +127,18 @@ pub(super) fn of_meta(content: &str) -> Vec<(String, CspDisposition)> {
     policies.map(|policy| (policy, CspDisposition::Enforce)).collect()
 }
 
+/// <https://w3c.github.io/webappsec-csp/#is-element-nonceable>: not where markup was left open so as to swallow the element.
+pub(super) fn is_nonceable(element: &NodeRef) -> bool {
+    let suspicious = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.contains("<script") || text.contains("<style")
+    };
+    !element.attribute_list().iter().any(|attribute| {
+        let Some(name) = crate::dom::element::name_of(attribute) else { return false };
+        suspicious(&name.local) || element.attr(&name.local).is_some_and(|value| suspicious(&value))
+    })
+}
+
 /// Whether a policy has a directive of a name.
 pub(super) fn names(policy: &str, directive: &str) -> bool {
     words(policy).any(|(name, _)| name.eq_ignore_ascii_case(directive))

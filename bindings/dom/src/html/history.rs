@@ -88,7 +88,7 @@ impl History {
         let document = window.document_node();
         let Some(of_document) = document.document_data() else { return Ok(()) };
         let mut new = of_document.url();
-        if let Some(url) = url.flatten() {
+        if let Some(url) = url.flatten().filter(|url| !url.is_empty()) {
             let refused =
                 || Exception::dom("SecurityError", "the URL is not one that this document may have");
             new = of_document.parse_url(&document, &url).ok_or_else(refused)?;

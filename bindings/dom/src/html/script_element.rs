@@ -179,8 +179,8 @@ fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
         return Outcome::Nothing;
     }
     // 20. Inline scripts that a policy refuses.
-    let nonce = element.nonce_slot();
-    let inline = InlineContent::Script { nonce: nonce.as_deref() };
+    let nonce = element.nonce_slot().filter(|_| content_security_policy::is_nonceable(element));
+    let inline = InlineContent::Script { nonce: nonce.as_deref(), parser_inserted: by_parser };
     if !has("src") && !content_security_policy::allows_inline(&window, inline, &source_text) {
         return Outcome::Nothing;
     }

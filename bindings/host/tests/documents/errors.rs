@@ -81,6 +81,29 @@ async fn rejections_that_nobody_handles_are_told_and_untold() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn microtasks_run_between_listeners_unless_a_script_waits_for_them() {
+    let page = "<script>
+        for (const number of [1, 2]) {
+          addEventListener('load', () => { console.log('listener', number); Promise.resolve().then(() => console.log('microtask', number)); });
+          document.addEventListener('own', () => { console.log('own', number); queueMicrotask(() => console.log('own microtask', number)); });
+        }
+        addEventListener('load', () => { document.dispatchEvent(new Event('own')); console.log('dispatched'); });
+        </script>";
+    let opened = Site::new().page(page).open().await;
+    opened.expect(&[
+        "listener 1",
+        "microtask 1",
+        "listener 2",
+        "microtask 2",
+        "own 1",
+        "own 2",
+        "dispatched",
+        "own microtask 1",
+        "own microtask 2",
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_report_as_windows_do() {
     let worker = "
         onerror = (message, file, line, column, error) => { console.log('in worker', message, line, error.message); return message.includes('mine'); };

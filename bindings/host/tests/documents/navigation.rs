@@ -54,6 +54,8 @@ async fn places_in_a_document_are_entries_with_states() {
           console.log(changed instanceof HashChangeEvent, new URL(changed.oldURL).hash, new URL(changed.newURL).hash, history.length);
           history.pushState({ at: 'b', when: new Date(0), deep: [new Map([[1, 2]])] }, '', '/b?x#c');
           console.log(location.pathname, location.search, history.state.at, history.state.when.getTime(), history.state.deep[0].get(1), history.length);
+          history.replaceState('kept', '', '');
+          console.log(location.pathname + location.search + location.hash);
           history.replaceState('replaced', '', '?y');
           console.log(location.href.endsWith('/b?y'), history.state, history.length);
           history.back();
@@ -72,6 +74,7 @@ async fn places_in_a_document_are_entries_with_states() {
     opened.expect(&[
         "true  #a 2",
         "/b ?x b 0 2 3",
+        "/b?x#c",
         "true replaced 3",
         "null /#a true",
         "replaced ?y",

@@ -177,8 +177,8 @@ pub trait Realm {
     /// Why it, or one of its imports, cannot be run.
     fn run_module(&self, source: &[u8], url: &str) -> Result<(), Exception>;
 
-    /// <https://html.spec.whatwg.org/#perform-a-microtask-checkpoint>, in the middle of a task. To be called where no script is on
-    /// the stack.
+    /// <https://html.spec.whatwg.org/#perform-a-microtask-checkpoint>, in the middle of a task, unless a script is on the stack. The
+    /// self-hosted core is none.
     fn microtask_checkpoint(&self);
 
     /// Runs the module at an address as [`Self::run_module`] does, unless it has run already.

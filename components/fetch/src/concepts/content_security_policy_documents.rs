@@ -25,13 +25,18 @@ pub(super) fn should_block_inline(
     source: &str,
 ) -> PolicyDecision {
     let (kind, nonce) = match content {
-        InlineContent::Script { nonce } => (InlineCheckType::Script, nonce),
+        InlineContent::Script { nonce, .. } => (InlineCheckType::Script, nonce),
         InlineContent::ScriptAttribute => (InlineCheckType::ScriptAttribute, None),
         InlineContent::Style { nonce } => (InlineCheckType::Style, nonce),
         InlineContent::StyleAttribute => (InlineCheckType::StyleAttribute, None),
         InlineContent::JavascriptUrl => (InlineCheckType::Navigation, None),
     };
     let element = Element { nonce: nonce.map(Cow::Borrowed) };
+    // <https://w3c.github.io/webappsec-csp/#match-element-to-source-list>: what a trusted script inserts is trusted.
+    let trusted = |directive: &Directive| {
+        matches!(content, InlineContent::Script { parser_inserted: false, .. })
+            && directive.value.iter().any(|word| word.eq_ignore_ascii_case("'strict-dynamic'"))
+    };
     let effective = match kind {
         InlineCheckType::Script | InlineCheckType::Navigation => "script-src-elem",
         InlineCheckType::ScriptAttribute => "script-src-attr",
@@ -40,10 +45,10 @@ pub(super) fn should_block_inline(
     };
     let mut outcome = PolicyDecision::Allowed;
     for policy in &list_of(&environment.policy_container).0 {
-        let violated = policy
-            .directive_set
-            .iter()
-            .find(|directive| directive.inline_check(&element, kind, policy, source) == CheckResult::Blocked);
+        let violated = policy.directive_set.iter().find(|directive| {
+            directive.inline_check(&element, kind, policy, source) == CheckResult::Blocked
+                && !trusted(directive)
+        });
         let Some(directive) = violated else { continue };
         if policy.disposition == PolicyDisposition::Enforce {
             outcome = PolicyDecision::Blocked(directive.to_string());
@@ -190,7 +195,7 @@ mod tests {
 
     #[test]
     fn inline_text_needs_leave() {
-        let script = |nonce| InlineContent::Script { nonce };
+        let script = |nonce| InlineContent::Script { nonce, parser_inserted: true };
         assert!(is_blocked("script-src 'self'", script(None), "x"));
         assert!(!is_blocked("script-src 'unsafe-inline'", script(None), "x"));
         assert!(is_blocked("script-src 'unsafe-inline' 'nonce-a'", script(None), "x"));
@@ -199,6 +204,10 @@ mod tests {
         let hash = "default-src 'sha256-LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE='";
         assert!(!is_blocked(hash, script(None), "x") && is_blocked(hash, script(None), "y"));
         assert!(is_blocked(hash, InlineContent::ScriptAttribute, "x"));
+        let made = InlineContent::Script { nonce: None, parser_inserted: false };
+        assert!(!is_blocked("script-src 'nonce-a' 'strict-dynamic'", made, "x"));
+        assert!(is_blocked("script-src 'nonce-a' 'strict-dynamic'", script(None), "x"));
+        assert!(is_blocked("script-src 'nonce-a'", made, "x"));
         assert!(!is_blocked("img-src 'none'", InlineContent::JavascriptUrl, "x"));
         assert!(is_blocked("script-src 'self'", InlineContent::JavascriptUrl, "x"));
     }
@@ -212,7 +221,7 @@ mod tests {
         let reports = Reports::default();
         let source = "\u{1F600}".repeat(60);
         let environment = environment(&policies);
-        let inline = InlineContent::Script { nonce: None };
+        let inline = InlineContent::Script { nonce: None, parser_inserted: true };
         assert_ne!(should_block_inline(&reports, &environment, inline, &source), PolicyDecision::Allowed);
         assert_ne!(should_block_evaluation(&reports, &environment, &source), PolicyDecision::Allowed);
         let sample = "\u{1F600}".repeat(SAMPLE);
