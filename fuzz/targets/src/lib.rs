@@ -6,12 +6,15 @@
 #![forbid(unsafe_code)]
 
 mod choices;
+mod facade;
 mod fetching;
 mod network;
 mod parsers;
 mod runtime;
 mod scheduler;
 
+pub use facade::request_constructor::request_constructor;
+pub use facade::scripts::scripts;
 pub use fetching::fetch_algorithm::fetch_algorithm;
 pub use network::http1_server::http1_server;
 pub use network::http2_server::http2_server;
@@ -59,7 +62,9 @@ targets! {
     policy_headers,
     proxy,
     range,
+    request_constructor,
     resolver,
     response_headers,
     scheduler,
+    scripts,
 }

@@ -29,7 +29,7 @@ fn setting(name: &str) -> Option<u64> {
 
 #[test]
 fn made_up_inputs_pass() {
-    let (from, count) = (setting("FUZZ_FROM").unwrap_or(1), setting("FUZZ_INPUTS").unwrap_or(60));
+    let (from, count) = (setting("FUZZ_FROM").unwrap_or(1), setting("FUZZ_INPUTS").unwrap_or(25));
     let only = std::env::var("FUZZ_TARGET").ok();
     for target in TARGETS.iter().filter(|target| only.as_deref().is_none_or(|only| only == target.name)) {
         for number in from..from + count {

@@ -18,9 +18,16 @@ fn files(folder: PathBuf) -> Vec<PathBuf> {
 
 #[test]
 fn every_seed_passes_its_target() {
-    for target in TARGETS {
-        let seeds = files(fuzz().join("seeds").join(target.name));
+    // For `fuzz/coverage`: one target alone, with what runs have gathered.
+    let only = std::env::var("FUZZ_TARGET").ok();
+    let with_corpus = std::env::var_os("FUZZ_CORPUS").is_some();
+    for target in TARGETS.iter().filter(|target| only.as_deref().is_none_or(|only| only == target.name)) {
+        let mut seeds = files(fuzz().join("seeds").join(target.name));
         assert!(!seeds.is_empty(), "{} has no seeds", target.name);
+        let corpus = fuzz().join("corpus").join(target.name);
+        if with_corpus && corpus.is_dir() {
+            seeds.extend(files(corpus));
+        }
         for seed in seeds {
             let bytes = std::fs::read(&seed).expect("it can be read");
             // NOTE: a target that fails names no file; this does.

@@ -244,6 +244,23 @@ pub(super) trait HasBody: PlatformObject + Sized {
         }
     }
 
+    /// What the body's stream was made from, where it is one of script.
+    fn origin(&self) -> Option<Origin> {
+        self.with_body(|_, state| state.in_script.clone())
+    }
+
+    /// Gives a new object a stream of the bytes that another body has: what they come from, and how many they are, stays.
+    fn set_body_of(
+        self: &Arc<Self>,
+        realm: &dyn Realm,
+        stream: Held,
+        origin: Option<Origin>,
+    ) -> Result<(), Exception> {
+        self.set_body(realm, ExtractedBody::Stream(stream))?;
+        self.with_body(|_, state| state.in_script = Some(origin.unwrap_or_default()));
+        Ok(())
+    }
+
     /// Whether there is a body, or was one.
     fn has_body(&self) -> bool {
         self.with_body(|body, state| body.is_some() || state.disturbed || state.in_script.is_some())

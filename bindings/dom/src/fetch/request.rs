@@ -235,9 +235,10 @@ impl Request {
         }
         // 39. Else the input's, which is gone from there.
         if input.is_in_script() {
+            let origin = input.origin();
             let object = Value::Object(Arc::clone(input) as ObjectRef);
             let proxy = body::held(realm.core("proxyBody", vec![object])?)?;
-            return self.set_body(realm, ExtractedBody::Stream(proxy));
+            return self.set_body_of(realm, proxy, origin);
         }
         let body = input.take_body(realm)?;
         self.state().request.body = body.map(|taken| taken.body);
@@ -540,7 +541,7 @@ impl RequestMethods for Request {
         let object = Self::create(request, self.headers.guard());
         *object.signal_place() = signal;
         if let Some(branch) = branch {
-            object.set_body(realm, ExtractedBody::Stream(branch))?;
+            object.set_body_of(realm, branch, self.origin())?;
         }
         Ok(object)
     }

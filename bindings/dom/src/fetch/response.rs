@@ -268,7 +268,7 @@ impl ResponseMethods for Response {
         own.aborted_with = self.aborted_with.clone();
         own.observation = Mutex::new(self.observation.lock().unwrap_or_else(PoisonError::into_inner).clone());
         if let Some(branch) = branch {
-            object.set_body(realm, ExtractedBody::Stream(branch))?;
+            object.set_body_of(realm, branch, self.origin())?;
         }
         Ok(object)
     }

@@ -77,7 +77,7 @@ impl Peer for Http1Peer {
 }
 
 /// How long the request is that the bytes begin with, once all of it is there. What we send is sound, so that a plain reading does.
-fn request_length(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn request_length(bytes: &[u8]) -> Option<usize> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
     if text.contains("\r\ntransfer-encoding: chunked\r\n") {
@@ -87,6 +87,32 @@ fn request_length(bytes: &[u8]) -> Option<usize> {
     let length = text.split("\r\ncontent-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
     let length: usize = length.map_or(0, |length| length.parse().expect("we write numbers"));
     (bytes.len() >= head + length).then_some(head + length)
+}
+
+/// The body of a whole request.
+pub(crate) fn body_of(request: &[u8]) -> Vec<u8> {
+    let head =
+        request.windows(4).position(|window| window == b"\r\n\r\n").map_or(request.len(), |end| end + 4);
+    let chunked = String::from_utf8_lossy(&request[..head])
+        .to_ascii_lowercase()
+        .contains("\r\ntransfer-encoding: chunked\r\n");
+    let mut rest = &request[head..];
+    if !chunked {
+        return rest.to_vec();
+    }
+    let mut body = Vec::new();
+    while let Some(end) = rest.windows(2).position(|window| window == b"\r\n") {
+        let length =
+            std::str::from_utf8(&rest[..end]).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
+        let length = length.expect("we write sound chunks");
+        body.extend_from_slice(&rest[end + 2..][..length]);
+        rest = &rest[end + 2 + length..];
+        rest = rest.strip_prefix(b"\r\n").unwrap_or(rest);
+        if length == 0 {
+            break;
+        }
+    }
+    body
 }
 
 /// The most bytes that come at once.

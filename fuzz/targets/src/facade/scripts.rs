@@ -1,0 +1,243 @@
+//! Scripts.
+
+use super::page::{literal, visit};
+use crate::choices::Choices;
+
+/// What can be said; `$` stands for something else that can be said.
+const FORMS: &[&str] = &[
+    "new Request($, { method: $, body: $, headers: $, duplex: \"half\" })",
+    "new Request($)",
+    "new Response($, { status: $, headers: $ })",
+    "new Response($)",
+    "Response.json($)",
+    "Response.error()",
+    "Response.redirect($)",
+    "new Headers($)",
+    "new URL($, $)",
+    "new URLSearchParams($)",
+    "new Blob([$, $], { type: $ })",
+    "new File([$], $)",
+    "new FormData()",
+    "new AbortController()",
+    "AbortSignal.abort($)",
+    "AbortSignal.timeout(1)",
+    "AbortSignal.any([$, $])",
+    "new ReadableStream({ start(c) { c.enqueue($); c.close(); } })",
+    "new ReadableStream({ pull(c) { c.enqueue($); if (Math.abs(n++) > 8) c.close(); }, cancel(r) { return $; } }, { highWaterMark: $ })",
+    "new ReadableStream({ type: \"bytes\", pull(c) { c.enqueue(new Uint8Array(3)); if (n++ > 8) c.close(); }, autoAllocateChunkSize: $ })",
+    "ReadableStream.from([$, $])",
+    "new WritableStream({ write(x) { return $; }, close() { return $; } })",
+    "new TransformStream({ transform(x, c) { c.enqueue($); } })",
+    "new TextEncoder()",
+    "new TextDecoder($)",
+    "new TextDecoderStream()",
+    "new CompressionStream(\"gzip\")",
+    "new DecompressionStream(\"deflate\")",
+    "new EventTarget()",
+    "new Event($, { cancelable: true })",
+    "new CustomEvent($, { detail: $ })",
+    "new MessageChannel()",
+    "new MessageEvent($, { data: $ })",
+    "new XMLHttpRequest()",
+    "new FileReader()",
+    "new DOMException($, $)",
+    "new BroadcastChannel($)",
+    "new DOMParser().parseFromString($, \"text/html\")",
+    "document.createElement($)",
+    "document.createTextNode($)",
+    "document.body",
+    "document",
+    "fetch($, { method: $, body: $, signal: $, keepalive: $ })",
+    "fetch($)",
+    "structuredClone($)",
+    "structuredClone($, { transfer: [$] })",
+    "setTimeout($, $)",
+    "queueMicrotask($)",
+    "postMessage($, \"*\")",
+    "navigator.sendBeacon($, $)",
+    "URL.createObjectURL($)",
+    "URL.revokeObjectURL($)",
+    "caches.open($)",
+    "navigator.serviceWorker.register($)",
+    "btoa($)",
+    "atob($)",
+    "$.text()",
+    "$.json()",
+    "$.arrayBuffer()",
+    "$.formData()",
+    "$.blob()",
+    "$.bytes()",
+    "$.clone()",
+    "$.body",
+    "$.headers",
+    "$.signal",
+    "$.append($, $)",
+    "$.set($, $)",
+    "$.get($)",
+    "$.delete($)",
+    "$.has($)",
+    "$.forEach($)",
+    "[...$]",
+    "$.getReader()",
+    "$.getReader({ mode: \"byob\" })",
+    "$.read($)",
+    "$.read()",
+    "$.tee()",
+    "$.cancel($)",
+    "$.pipeTo($, { signal: $, preventClose: $ })",
+    "$.pipeThrough($)",
+    "$.readable",
+    "$.writable",
+    "$.getWriter()",
+    "$.write($)",
+    "$.close()",
+    "$.abort($)",
+    "$.releaseLock()",
+    "$.slice($, $)",
+    "$.stream()",
+    "$.port1",
+    "$.port2",
+    "$.postMessage($, [$])",
+    "($.onmessage = $)",
+    "$.addEventListener($, $, { once: $, signal: $ })",
+    "$.dispatchEvent($)",
+    "$.removeEventListener($, $)",
+    "$.open($, $)",
+    "$.setRequestHeader($, $)",
+    "$.send($)",
+    "$.readAsText($)",
+    "$.readAsDataURL($)",
+    "$.appendChild($)",
+    "$.insertBefore($, $)",
+    "$.remove()",
+    "($.innerHTML = $)",
+    "$.outerHTML",
+    "$.setAttribute($, $)",
+    "$.querySelectorAll($)",
+    "$.cloneNode(true)",
+    "$.childNodes[0]",
+    "$.parentNode",
+    "($.search = $)",
+    "($.href = $)",
+    "$.searchParams",
+    "$.encode($)",
+    "$.decode($, { stream: $ })",
+    "$.then($, $)",
+    "Promise.reject($)",
+    "Promise.all([$, $])",
+    "Object.setPrototypeOf($, $)",
+    "Object.getPrototypeOf($)",
+    "Object.freeze($)",
+    "Object.defineProperty($, $, { get: $ })",
+    "Reflect.construct($, [$], $)",
+    "Reflect.ownKeys($)",
+    "$.constructor",
+    "$.call($, $)",
+    "$[$]",
+    "($[$] = $)",
+    "(delete $[$])",
+    "($ instanceof $)",
+    "String($)",
+    "JSON.stringify($)",
+    "new Proxy($, { get: $, has: $, ownKeys: $ })",
+    "{ __proto__: $, toString: $, [Symbol.iterator]: $, then: $ }",
+    "((x) => $)",
+    "(function (x) { throw $; })",
+    "(async () => { await $; return $; })()",
+    "class extends $ {}",
+    "new ($)($)",
+];
+
+const THINGS: &[&str] = &[
+    "v0",
+    "v1",
+    "v2",
+    "v3",
+    "v4",
+    "v5",
+    "v6",
+    "v7",
+    "undefined",
+    "null",
+    "0",
+    "-1",
+    "1e9",
+    "NaN",
+    "0.5",
+    "true",
+    "\"\"",
+    "\"x\"",
+    "\"https://a.test/x\"",
+    "\"/y\"",
+    "\"POST\"",
+    "\"text/html\"",
+    "\"\\ud800\"",
+    "\"a=b&c=d\"",
+    "\"click\"",
+    "\"div\"",
+    "\"iframe\"",
+    "\"<p id=x>y</p><script>n++</script>\"",
+    "[]",
+    "[[\"a\", \"b\"]]",
+    "{}",
+    "new Uint8Array(5)",
+    "new ArrayBuffer(3)",
+    "Symbol.iterator",
+    "Symbol()",
+    "10n",
+    "globalThis",
+    "Request",
+    "Response",
+    "Headers",
+    "ReadableStream",
+    "Node",
+    "EventTarget",
+    "() => v1",
+    "function () { return this; }",
+    "new Date(0)",
+    "/x/g",
+    "new Map([[1, 2]])",
+    "new Error(\"x\")",
+];
+
+/// Arbitrary scripts, made from a grammar of what is exposed, in a real realm: each statement keeps what it came to in one of eight
+/// variables for the next ones, and what it leads to (promises, timers, messages, fetches) is run too. Input: choices.
+///
+/// Asserts nothing but what the address sanitizer and Rust see, and that a realm that has ended leaves nothing in the engine.
+pub fn scripts(data: &[u8]) {
+    let mut choices = Choices::new(data);
+    let mut script = String::from("var n = 0, v0, v1, v2, v3, v4, v5, v6, v7;\n");
+    let mut statements = 0;
+    while !choices.is_empty() && statements < 24 {
+        statements += 1;
+        let variable = choices.below(8);
+        let expression = expression(&mut choices, 0);
+        script.push_str(&format!(
+            "try {{ v{variable} = {expression}; }} catch (e) {{ v{} = e; }}\n",
+            (variable + 1) % 8
+        ));
+        if choices.once_in(8) {
+            script.push_str(&format!("if (v{variable} && v{variable}.then) v{variable}.then((x) => {{ v{variable} = x; }}, () => {{}});\n"));
+        }
+    }
+    visit(&script);
+}
+
+fn expression(choices: &mut Choices<'_>, depth: usize) -> String {
+    if depth >= 3 || choices.once_in(2) == (depth > 0) {
+        return match choices.once_in(24) {
+            true => literal(&choices.text()),
+            false => choices.pick(THINGS).to_owned(),
+        };
+    }
+    let form = choices.pick(FORMS);
+    let mut expression = String::from("(");
+    for (index, part) in form.split('$').enumerate() {
+        if index > 0 {
+            expression.push_str(&self::expression(choices, depth + 1));
+        }
+        expression.push_str(part);
+    }
+    expression.push(')');
+    expression
+}
