@@ -41,7 +41,8 @@ impl Network for Judged {
         let sending = self.network.send(request, key);
         async move {
             let response = sending.await?;
-            assert!((100..=999).contains(&response.status));
+            // NOTE: browsers take any three digits at most for a status, and so do we.
+            assert!(response.status <= 999);
             judge.rules(|rules| rules.answer_comes(&seen, response.status, &response.headers));
             Ok(response)
         }
