@@ -106,6 +106,8 @@ pub(crate) struct Shared {
     pub(crate) named_properties_class: Cell<u32>,
     /// How often the engine is entered right now.
     entered: Cell<usize>,
+    /// <https://html.spec.whatwg.org/#performing-a-microtask-checkpoint>
+    checkpointing: Cell<bool>,
 }
 
 /// Counts an entry into the engine for as long as it lasts.
@@ -182,12 +184,17 @@ impl Shared {
     }
 
     /// Runs the jobs that are queued, while a task is under way that has no script on the stack.
-    #[allow(unsafe_code, reason = "the engine's own way to run a job swallows what the job throws")]
     pub(crate) fn microtask_checkpoint(&self, ctx: &Ctx<'_>) {
-        // Whoever entered it further up has script on the stack.
-        if self.entered.get() > 1 {
+        // 1. Whoever entered it further up has script on the stack, and what runs microtasks goes on to their end by itself.
+        if self.entered.get() > 1 || self.checkpointing.replace(true) {
             return;
         }
+        self.run_jobs(ctx);
+        self.checkpointing.set(false);
+    }
+
+    #[allow(unsafe_code, reason = "the engine's own way to run a job swallows what the job throws")]
+    fn run_jobs(&self, ctx: &Ctx<'_>) {
         // SAFETY: the runtime is this engine's, which lives, and whose lock is held by the task.
         let runtime = unsafe { rquickjs::qjs::JS_GetRuntime(ctx.as_raw().as_ptr()) };
         loop {
@@ -455,6 +462,12 @@ impl Engine {
     }
 
     fn run_microtasks(&self) {
+        self.shared.checkpointing.set(true);
+        self.run_jobs();
+        self.shared.checkpointing.set(false);
+    }
+
+    fn run_jobs(&self) {
         loop {
             let entered = Entered::new(&self.shared);
             let ran = self.runtime.execute_pending_job();
