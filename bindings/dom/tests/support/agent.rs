@@ -1,8 +1,10 @@
 //! An agent and its event loop; a window, and the host of service workers.
 
+use std::collections::BTreeSet;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -41,6 +43,8 @@ impl ConsoleSink for Sink {
 pub(crate) struct Agent {
     sender: mpsc::Sender<Message>,
     runtime: Handle,
+    /// By their times; of those of one time, the one that was set first.
+    timers: Arc<Mutex<BTreeSet<(Instant, u64)>>>,
 }
 
 impl AgentHandle for Agent {
@@ -54,18 +58,14 @@ impl AgentHandle for Agent {
 }
 
 impl TimerHost for Agent {
+    // Called by the agent's own thread, which looks for what is due before it waits again.
     fn start(&self, _: RealmId, delay: Duration, number: u64) {
-        let sender = self.sender.clone();
-        self.runtime.spawn(async move {
-            tokio::time::sleep(delay).await;
-            let fire = move |realm: &dyn Realm| {
-                realm.core("timerFired", vec![Value::Number(number as f64)]).expect("the core has timers");
-            };
-            let _ = sender.send(Message::Task(Box::new(fire)));
-        });
+        self.timers.lock().unwrap().insert((Instant::now() + delay, number));
     }
 
-    fn cancel(&self, _: RealmId, _: u64) {}
+    fn cancel(&self, _: RealmId, number: u64) {
+        self.timers.lock().unwrap().retain(|(_, other)| *other != number);
+    }
 }
 
 /// What runs in an agent.
@@ -78,7 +78,7 @@ impl Agent {
     /// Starts an agent with one realm.
     pub(crate) fn start(user_agent: UserAgent, global: Global, lines: Lines) -> (Agent, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel();
-        let agent = Agent { sender, runtime: Handle::current() };
+        let agent = Agent { sender, runtime: Handle::current(), timers: Arc::default() };
         let own = agent.clone();
         let thread = std::thread::Builder::new()
             .stack_size(4 << 20)
@@ -108,7 +108,7 @@ impl Agent {
 }
 
 fn run(agent: Agent, user_agent: UserAgent, global: Global, lines: Lines, receiver: mpsc::Receiver<Message>) {
-    let runtime = agent.runtime.clone();
+    let (runtime, timers) = (agent.runtime.clone(), Arc::clone(&agent.timers));
     let _entered = runtime.enter();
     let engine = Engine::new(EngineLimits::default()).expect("the engine starts");
     let errors = lines.clone();
@@ -146,13 +146,38 @@ fn run(agent: Agent, user_agent: UserAgent, global: Global, lines: Lines, receiv
             modules: None,
         })
         .expect("the realm is made");
-    while let Ok(message) = receiver.recv() {
+    let mut had_turn = false;
+    loop {
+        let first = timers.lock().unwrap().first().copied();
+        let message = match first {
+            None => receiver.recv().map_err(RecvTimeoutError::from),
+            Some((due, number)) => {
+                let left = due.saturating_duration_since(Instant::now());
+                // A timer that sets the next one leaves the others their turn.
+                let waiting = if had_turn { receiver.try_recv().ok() } else { None };
+                had_turn = false;
+                if let Some(waiting) = waiting {
+                    Ok(waiting)
+                } else if left.is_zero() {
+                    had_turn = true;
+                    timers.lock().unwrap().remove(&(due, number));
+                    let fire = move |realm: &dyn Realm| {
+                        let number = Value::Number(number as f64);
+                        realm.core("timerFired", vec![number]).expect("the core has timers");
+                    };
+                    Ok(Message::Task(Box::new(fire)))
+                } else {
+                    receiver.recv_timeout(left)
+                }
+            }
+        };
         match message {
-            Message::Task(task) => engine.run_task(id, task),
-            Message::Script { source, file, done } => {
+            Ok(Message::Task(task)) => engine.run_task(id, task),
+            Ok(Message::Script { source, file, done }) => {
                 done(engine.evaluate_script(id, &source, &file).map(drop))
             }
-            Message::Stop => break,
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
         }
     }
     engine.destroy_realm(id);
