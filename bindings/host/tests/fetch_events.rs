@@ -205,6 +205,8 @@ fn a_stream_of_the_workers_reaches_the_page_chunk_by_chunk_and_keeps_the_worker(
          console.log(await next(), await next());
          const canceled = (await fetch('endless')).body.getReader();
          await canceled.read();
+         // The chunk after it comes meanwhile, and waits for its task when the stream is canceled.
+         for (const until = performance.now() + 50; performance.now() < until;);
          await canceled.cancel('enough');
          console.log(await (await fetch('canceled')).text());
          const broken = await fetch('broken');

@@ -137,6 +137,10 @@ impl BodySource {
                 let Ok((item, stream)) = next.await else { return };
                 let task = move |realm: &dyn Realm| {
                     let Some(source) = source.upgrade() else { return };
+                    // Canceled or aborted while this task waited its turn: the stream is let go of.
+                    if !source.is_pulling() {
+                        return;
+                    }
                     let object: ObjectRef = Arc::clone(&source) as ObjectRef;
                     let done = match source.arrived(item, stream) {
                         Ok(chunk) => realm.core("bodySourceChunk", vec![Value::Object(object), chunk]),
@@ -183,6 +187,10 @@ impl BodySource {
             self.over();
         }
         ended
+    }
+
+    fn is_pulling(&self) -> bool {
+        matches!(*self.state(), State::Pulling(_))
     }
 
     fn cancel(&self) {
