@@ -29,6 +29,7 @@ mod stored;
 mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod upkeep;
 mod vary;
 mod write;
 
