@@ -1,6 +1,6 @@
 //! Files that are not what was written count as misses, and are removed.
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod support;
 
 use std::fs::{self, OpenOptions};

@@ -2,7 +2,7 @@
 //!
 //! `LONGHAUL_CACHE_WRITES` sets how many writes are made in all (1,000 is the full count; a default run makes 60).
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod support;
 
 use std::collections::HashSet;

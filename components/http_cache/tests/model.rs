@@ -3,7 +3,7 @@
 //! `LONGHAUL_CACHE_OPERATIONS` sets how many random operations are tried (100,000 is the full count; a default run does
 //! 3,000), `LONGHAUL_SEED` from which number they are made.
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod support;
 
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 //!
 //! 1,000 of them by default; `LONGHAUL_TEST_ABORTS=10000` does as many. In a process of its own, whose descriptors it counts.
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod support;
 
 use std::sync::Arc;

@@ -10,7 +10,7 @@ mod get;
 mod intercept;
 #[path = "../examples/private_user_agent.rs"]
 mod private_user_agent;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod support;
 #[path = "../examples/upload.rs"]
 mod upload;

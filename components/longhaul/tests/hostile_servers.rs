@@ -1,6 +1,6 @@
 //! Servers that break the rules, through the whole user agent: what its caller is told, and that the next fetch is not harmed.
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod support;
 
 use std::sync::Arc;

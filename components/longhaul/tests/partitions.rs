@@ -1,7 +1,7 @@
 //! Two partitions share nothing that one of them could see the other by: no connection, no session of TLS, no cached response, no
 //! preflight and no credentials that a user gave. Each test first shows that inside a partition the thing is shared, so that it would be noticed if it were nowhere.
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod support;
 
 use std::sync::{Arc, Mutex};

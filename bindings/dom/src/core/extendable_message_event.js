@@ -1,33 +1,8 @@
 // Messages to and from service workers: https://w3c.github.io/ServiceWorker/#extendablemessageevent-interface
 const { internal } = core;
-const { ObjectFreeze } = primordials;
+const { setMessage, messageMembers } = internal.message;
 
-const setMessage = (slots, init) => {
-  slots.data = init.data === undefined ? null : init.data;
-  slots.origin = init.origin === undefined ? "" : init.origin;
-  slots.lastEventId = init.lastEventId === undefined ? "" : init.lastEventId;
-  slots.source = init.source === undefined ? null : init.source;
-  slots.ports = ObjectFreeze(init.ports === undefined ? [] : internal.toArray(init.ports));
-};
-
-internal.eventInterface("ExtendableMessageEvent", "ExtendableEvent", setMessage, {
-  __proto__: null,
-  "get data"(slots) {
-    return slots.data;
-  },
-  "get origin"(slots) {
-    return slots.origin;
-  },
-  "get lastEventId"(slots) {
-    return slots.lastEventId;
-  },
-  "get source"(slots) {
-    return slots.source;
-  },
-  "get ports"(slots) {
-    return slots.ports;
-  },
-});
+internal.eventInterface("ExtendableMessageEvent", "ExtendableEvent", setMessage, { __proto__: null, ...messageMembers });
 
 // <https://w3c.github.io/ServiceWorker/#service-worker-postmessage-options>, in the worker.
 core.export("fireExtendableMessage", (handle, origin, source) => {

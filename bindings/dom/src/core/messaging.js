@@ -10,7 +10,9 @@ const setMessage = (slots, init) => {
   slots.source = init.source === undefined ? null : init.source;
   slots.ports = ObjectFreeze(init.ports === undefined ? [] : internal.toArray(init.ports));
 };
-internal.eventInterface("MessageEvent", "Event", setMessage, {
+
+// What MessageEvent and ExtendableMessageEvent have in common.
+const messageMembers = {
   __proto__: null,
   "get data"(slots) {
     return slots.data;
@@ -27,6 +29,12 @@ internal.eventInterface("MessageEvent", "Event", setMessage, {
   "get ports"(slots) {
     return slots.ports;
   },
+};
+internal.message = { __proto__: null, setMessage, messageMembers };
+
+internal.eventInterface("MessageEvent", "Event", setMessage, {
+  __proto__: null,
+  ...messageMembers,
   // <https://html.spec.whatwg.org/#dom-messageevent-initmessageevent>
   initMessageEvent(slots, type, bubbles, cancelable, data, origin, lastEventId, source, ports) {
     // NOTE: an event on its way stays as it is.

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs)]
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 #[path = "../support/mod.rs"]
 mod support;
 

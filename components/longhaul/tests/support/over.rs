@@ -25,30 +25,28 @@ pub(crate) enum Over {
     Http2,
 }
 
+/// Makes of a check a test for each of the named ways over which it goes.
+#[macro_export]
+macro_rules! over_ways {
+    ($check:ident: $($name:ident = $over:ident),*) => {
+        mod $check {
+            use $crate::support::over::Over;
+
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$check(Over::$over).await;
+                }
+            )*
+        }
+    };
+}
+
 /// Makes of each check three tests, one for each way over which it can go.
 #[macro_export]
 macro_rules! over_each {
     ($($check:ident),* $(,)?) => {
-        $(
-            mod $check {
-                use $crate::support::over::Over;
-
-                #[tokio::test(flavor = "multi_thread")]
-                async fn http1() {
-                    super::$check(Over::Http1).await;
-                }
-
-                #[tokio::test(flavor = "multi_thread")]
-                async fn http1_tls() {
-                    super::$check(Over::Http1Tls).await;
-                }
-
-                #[tokio::test(flavor = "multi_thread")]
-                async fn http2() {
-                    super::$check(Over::Http2).await;
-                }
-            }
-        )*
+        $($crate::over_ways!($check: http1 = Http1, http1_tls = Http1Tls, http2 = Http2);)*
     };
 }
 
@@ -56,21 +54,7 @@ macro_rules! over_each {
 #[macro_export]
 macro_rules! over_http1 {
     ($($check:ident),* $(,)?) => {
-        $(
-            mod $check {
-                use $crate::support::over::Over;
-
-                #[tokio::test(flavor = "multi_thread")]
-                async fn plain() {
-                    super::$check(Over::Http1).await;
-                }
-
-                #[tokio::test(flavor = "multi_thread")]
-                async fn tls() {
-                    super::$check(Over::Http1Tls).await;
-                }
-            }
-        )*
+        $($crate::over_ways!($check: plain = Http1, tls = Http1Tls);)*
     };
 }
 
@@ -78,21 +62,7 @@ macro_rules! over_http1 {
 #[macro_export]
 macro_rules! over_tls {
     ($($check:ident),* $(,)?) => {
-        $(
-            mod $check {
-                use $crate::support::over::Over;
-
-                #[tokio::test(flavor = "multi_thread")]
-                async fn http1_tls() {
-                    super::$check(Over::Http1Tls).await;
-                }
-
-                #[tokio::test(flavor = "multi_thread")]
-                async fn http2() {
-                    super::$check(Over::Http2).await;
-                }
-            }
-        )*
+        $($crate::over_ways!($check: http1_tls = Http1Tls, http2 = Http2);)*
     };
 }
 
