@@ -64,6 +64,14 @@ impl ProfileLock {
     }
 }
 
+impl Drop for ProfileLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that this one is just starting has a copy of the descriptor until it
+        // executes its program, and the lock lasts as long as the last copy. Where this fails, that is still its end.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).ok()?;
@@ -90,6 +98,17 @@ mod tests {
         second.mark_clean().expect("the file can be emptied");
         drop(second);
         assert_eq!(ProfileLock::acquire(&path).expect("nobody has it").1, PreviousEnd::Clean);
+    }
+
+    #[test]
+    fn a_copy_of_the_descriptor_holds_nothing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("lock");
+        let (first, _) = ProfileLock::acquire(&path).expect("nobody has it");
+        let of_a_forked_process = first.file.try_clone().expect("a copy");
+        drop(first);
+        ProfileLock::acquire(&path).expect("nobody has it any more");
+        drop(of_a_forked_process);
     }
 
     #[test]
