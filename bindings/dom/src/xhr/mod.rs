@@ -1,6 +1,9 @@
 //! <https://xhr.spec.whatwg.org/>
 
+mod request;
 mod response_value;
+mod sending;
+mod state;
 mod upload;
 mod xml_http_request;
 
