@@ -14,14 +14,14 @@ use std::{
 use longhaul_idl::{
     core_bindings,
     runtime::{
-        AgentHandle, Exposure, InterfaceBinding, ObjectRef, RealmId, ReleaseQueue, SelfHostedCore, Task,
-        TaskSource, Value,
+        AgentHandle, Exposure, InterfaceBinding, ModuleLoader, ModuleType, ObjectRef, RealmId, ReleaseQueue,
+        SelfHostedCore, Task, TaskSource, Value,
     },
 };
 use rquickjs::{Context, Ctx, Persistent, Runtime, Value as JsValue, promise::PromiseState};
 
 use crate::{
-    modules::{ModuleLoader, Modules},
+    modules::{Modules, Stage},
     promises::{self, Rejection},
     realm::{RealmState, Roots, Scope},
     script_error::{ScriptError, ScriptErrorKind},
@@ -82,7 +82,7 @@ pub struct RealmOptions {
     /// Told of exceptions and rejections that no script handled. It runs in the middle of script: it must not use the engine.
     pub on_error: Box<dyn Fn(ScriptError)>,
     /// Where modules come from; `None` loads none.
-    pub modules: Option<Box<dyn ModuleLoader>>,
+    pub modules: Option<Arc<dyn ModuleLoader>>,
 }
 
 impl fmt::Debug for RealmOptions {
@@ -297,6 +297,8 @@ impl Engine {
             global,
             on_error,
             modules,
+            modules_stage: Cell::new(Stage::Idle),
+            modules_broken: Cell::new(false),
             hooks: core.hooks,
             roots: RefCell::new(Roots::default()),
             next_number: Cell::new(0),
@@ -366,9 +368,27 @@ impl Engine {
     /// # Errors
     /// What the module or one of its imports threw before its first pause; later exceptions are reported only.
     pub fn evaluate_module(&self, realm: RealmId, source: &[u8], url: &str) -> Result<(), ScriptError> {
+        self.evaluate(realm, |scope| scope.module_script(source, url))
+    }
+
+    /// Runs the module at an address, which the realm's loader has.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate_module`] says.
+    pub fn import_module(&self, realm: RealmId, url: &str) -> Result<(), ScriptError> {
+        self.evaluate(realm, |scope| {
+            let promise = scope.imported(url, ModuleType::JavaScript)?;
+            scope.report_rejection(promise)
+        })
+    }
+
+    fn evaluate(
+        &self,
+        realm: RealmId,
+        run: impl for<'js> FnOnce(&Scope<'js>) -> rquickjs::Result<rquickjs::Promise<'js>>,
+    ) -> Result<(), ScriptError> {
         let evaluation = self.enter(realm, |scope| {
-            let promise =
-                scope.module_script(source, url).map(|promise| Persistent::save(&scope.ctx, promise));
+            let promise = run(scope).map(|promise| Persistent::save(&scope.ctx, promise));
             promise.map_err(|error| reported(scope, error))
         });
         let Some(evaluation) = evaluation else { return Err(no_realm()) };

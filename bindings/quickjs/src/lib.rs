@@ -17,6 +17,7 @@ mod from_js;
 mod global_proxy;
 mod install;
 mod legacy_platform_object;
+mod module_requests;
 mod modules;
 #[allow(unsafe_code, reason = "a class of the engine that its wrapper cannot make")]
 mod named_properties;
@@ -33,5 +34,5 @@ mod to_js;
 mod wrapper;
 
 pub use engine::{Engine, EngineError, EngineLimits, InterruptHandle, RealmOptions};
-pub use modules::ModuleLoader;
+pub use module_requests::module_requests;
 pub use script_error::{ScriptError, ScriptErrorKind};

@@ -8,12 +8,12 @@ use std::{
 };
 
 use longhaul_idl::runtime::{
-    AgentHandle, Exposure, GlobalProxy, Held, Hook, InterfaceBinding, InterfaceDescriptor, ObjectRef,
-    RealmId, ReleaseQueue,
+    AgentHandle, Exposure, GlobalProxy, Held, Hook, InterfaceBinding, InterfaceDescriptor, ModuleLoader,
+    ObjectRef, RealmId, ReleaseQueue,
 };
 use rquickjs::{Context, Ctx, Function, Object, Persistent, Result, Value as JsValue};
 
-use crate::{engine::Shared, modules::ModuleLoader, script_error::ScriptError};
+use crate::{engine::Shared, modules::Stage, script_error::ScriptError};
 
 /// An interface as it is mounted in one realm.
 pub(crate) struct Mounted {
@@ -33,7 +33,10 @@ pub(crate) struct RealmState {
     pub(crate) agent: Arc<dyn AgentHandle>,
     pub(crate) global: ObjectRef,
     pub(crate) on_error: Box<dyn Fn(ScriptError)>,
-    pub(crate) modules: Option<Box<dyn ModuleLoader>>,
+    pub(crate) modules: Option<Arc<dyn ModuleLoader>>,
+    pub(crate) modules_stage: Cell<Stage>,
+    /// Whether the engine has failed to declare a module: it loads no more.
+    pub(crate) modules_broken: Cell<bool>,
     pub(crate) hooks: &'static [(&'static str, Hook)],
     pub(crate) roots: RefCell<Roots>,
     pub(crate) next_number: Cell<u64>,
@@ -69,6 +72,8 @@ pub(crate) struct Roots {
     pub(crate) hosted_functions: Vec<Persistent<Function<'static>>>,
     pub(crate) held: HashMap<u64, Persistent<JsValue<'static>>>,
     pub(crate) resolvers: HashMap<u64, (Persistent<Function<'static>>, Persistent<Function<'static>>)>,
+    /// What is wrong with modules, by their addresses.
+    pub(crate) module_failures: HashMap<String, Persistent<JsValue<'static>>>,
     /// `WeakRef`s of wrappers, by the address of the object behind them.
     pub(crate) wrappers: HashMap<usize, Persistent<Object<'static>>>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use longhaul_idl::runtime::{
     AgentHandle, CallbackDescriptor, Exception, ExposureSet, GlobalProxy, Held, IdlType, InterfaceDescriptor,
-    ObjectRef, PromiseFuture, Realm, RealmId, Resolver, Value,
+    ModuleType, ObjectRef, PromiseFuture, Realm, RealmId, Resolver, Value,
 };
 use rquickjs::{Result, Value as JsValue, context::EvalOptions};
 
@@ -20,19 +20,6 @@ impl<'js> Scope<'js> {
         args.into_iter().map(|value| self.to_js(value, None)).collect()
     }
 
-    /// Evaluates a module script; what its promise rejects with is reported.
-    pub(crate) fn module_script(&self, source: &[u8], url: &str) -> Result<rquickjs::Promise<'js>> {
-        let module = self.declare_module(&url.replace('\0', ""), source.to_vec())?;
-        let (_, promise) = module.eval()?;
-        self.report_rejection(promise)
-    }
-
-    /// Evaluates the module at an address, once; what its promise rejects with is reported.
-    fn imported(&self, url: &str) -> Result<rquickjs::Promise<'js>> {
-        let promise = rquickjs::Module::import(&self.ctx, url.replace('\0', ""))?;
-        self.report_rejection(promise)
-    }
-
     /// Whether a function that is neither the core's nor the adapter's is among those that run.
     fn is_script_on_stack(&self) -> bool {
         // NOTE: the engine does not say how deep the stack is. The core alone is never this deep.
@@ -41,17 +28,6 @@ impl<'js> Scope<'js> {
             let name = self.ctx.script_or_module_name(level).and_then(|name| name.to_string().ok());
             name.is_some_and(|name| !name.starts_with(crate::core::INTERNAL))
         })
-    }
-
-    fn report_rejection(&self, promise: rquickjs::Promise<'js>) -> Result<rquickjs::Promise<'js>> {
-        let report = self.closure("", 1, |scope, _, args| {
-            let reason = args.first().cloned().unwrap_or_else(|| JsValue::new_undefined(scope.ctx.clone()));
-            scope.report(reason);
-            Ok(JsValue::new_undefined(scope.ctx.clone()))
-        })?;
-        let undefined = JsValue::new_undefined(self.ctx.clone());
-        self.helper("then")?.call::<_, ()>((promise.clone(), undefined, report))?;
-        Ok(promise)
     }
 
     /// Runs a classic script.
@@ -261,6 +237,12 @@ impl Realm for Scope<'_> {
     }
 
     fn import_module(&self, url: &str) -> std::result::Result<(), Exception> {
-        self.out(self.imported(url).map(drop))
+        let imported = self.imported(url, ModuleType::JavaScript);
+        self.out(imported.and_then(|promise| self.report_rejection(promise)).map(drop))
+    }
+
+    fn import(&self, url: &str, module_type: ModuleType) -> std::result::Result<Value, Exception> {
+        let imported = self.imported(url, module_type);
+        self.out(imported.map(|promise| Value::Held(self.keep(promise.into_value()))))
     }
 }

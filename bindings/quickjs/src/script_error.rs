@@ -100,7 +100,7 @@ impl ScriptError {
 }
 
 /// The first place in a stack that is a script's own: `    at f (file:line:column)`.
-fn position(stack: &str) -> (String, u32, u32) {
+pub(crate) fn position(stack: &str) -> (String, u32, u32) {
     for frame in stack.lines() {
         let place = match (frame.rfind('('), frame.rfind(')')) {
             (Some(open), Some(close)) if open < close => &frame[open + 1..close],

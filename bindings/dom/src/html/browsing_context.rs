@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, Weak};
 use longhaul::fetch::{
     DeferredFetchPolicy, DeferredFetchQuota, EnvironmentSettings, NavigableId, Origin, PolicyContainer,
 };
-use longhaul_idl::runtime::{CrossOriginProperty, GlobalProxy, Realm, RealmId, TaskSource, Value};
+use longhaul_idl::runtime::{
+    CrossOriginProperty, GlobalProxy, ModuleParser, ModuleSyntaxError, Realm, RealmId, TaskSource, Value,
+};
 use url::Url;
 
 use super::element_fetch::fire;
@@ -37,6 +39,9 @@ pub trait WindowRealms: Send + Sync + 'static {
 
     /// Told of the script that runs in a realm, by its URL, for what it throws without saying where.
     fn script_begins(&self, realm: RealmId, url: &str);
+
+    /// The parser of the engine that the realms are in.
+    fn module_parser(&self) -> ModuleParser;
 
     /// Told of a script that did not come, one line for people.
     fn script_failed(&self, message: String);
@@ -121,6 +126,15 @@ impl std::fmt::Debug for BrowsingContext {
 }
 
 impl BrowsingContext {
+    /// What parses the modules of its documents.
+    pub(super) fn module_parser(&self) -> ModuleParser {
+        let none: ModuleParser = |_, _| {
+            let message = "the window has no realm to run modules in".to_owned();
+            Err(ModuleSyntaxError { message, line: 0, column: 0 })
+        };
+        self.maker.as_ref().map_or(none, |maker| maker.module_parser())
+    }
+
     pub(super) fn new(
         parent: Option<&Arc<BrowsingContext>>,
         frame: Option<&NodeRef>,

@@ -9,7 +9,7 @@ use longhaul::fetch::{
     CredentialsMode, Destination, FetchOptions, Mode, Priority, RESOURCE_HEADER_LENGTH, ReferrerPolicy,
     Request, RequestOrigin, Response, ResponseType, match_an_audio_or_video_type_pattern,
 };
-use longhaul_idl::runtime::{Realm, TaskSource, Value};
+use longhaul_idl::runtime::{ModuleType, Realm, TaskSource, Value};
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -73,7 +73,7 @@ pub(super) async fn load_text(
     user_agent: &UserAgent,
     request: Request,
     (options, timing): (FetchOptions, Option<ResourceTiming>),
-    module: bool,
+    kind: TextKind,
     fallback: Option<&'static encoding_rs::Encoding>,
 ) -> Result<ScriptText, String> {
     let url = request.current_url().clone();
@@ -91,20 +91,39 @@ pub(super) async fn load_text(
         return Err(format!("the server answered with status {}", response.status));
     }
     let essence = response.header_list.extract_mime_type().map(|mime| mime.essence().to_owned());
-    if module && !essence.as_deref().is_some_and(longhaul::fetch::is_javascript_mime_type_essence) {
-        return Err("it is no JavaScript".to_owned());
+    let is_javascript = essence.as_deref().is_some_and(longhaul::fetch::is_javascript_mime_type_essence);
+    match kind {
+        TextKind::Module(ModuleType::JavaScript) if !is_javascript => {
+            return Err("it is no JavaScript".to_owned());
+        }
+        TextKind::Module(ModuleType::Json)
+            if !response.header_list.extract_mime_type().is_some_and(|mime| mime.is_json()) =>
+        {
+            return Err("it is no JSON".to_owned());
+        }
+        TextKind::Module(_) | TextKind::Classic => {}
     }
+    let referrer_policy = ReferrerPolicy::from_headers(&response.header_list);
     let answered = response.url().cloned().unwrap_or(url);
-    let encoding = match module {
-        true => encoding_rs::UTF_8,
-        false => charset(&response).or(fallback).unwrap_or(encoding_rs::UTF_8),
+    let encoding = match kind {
+        TextKind::Module(_) => encoding_rs::UTF_8,
+        TextKind::Classic => charset(&response).or(fallback).unwrap_or(encoding_rs::UTF_8),
     };
     let bytes = match response.body {
         Some(body) => body.read_all(Some(SCRIPT_LIMIT)).await.map_err(|error| error.to_string())?,
         None => Bytes::new(),
     };
     let (text, _, _) = encoding.decode(&bytes);
-    Ok(ScriptText { text: text.into_owned(), url: answered.into(), muted })
+    Ok(ScriptText { text: text.into_owned(), url: answered.into(), muted, referrer_policy })
+}
+
+/// What a text is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextKind {
+    /// A classic script.
+    Classic,
+    /// A module.
+    Module(ModuleType),
 }
 
 /// A script that came.
@@ -117,6 +136,15 @@ pub(super) struct ScriptText {
     ///
     /// <https://html.spec.whatwg.org/#muted-errors>
     pub(super) muted: bool,
+    /// What its response says of referrers.
+    pub(super) referrer_policy: ReferrerPolicy,
+}
+
+impl ScriptText {
+    /// A text without a response of its own.
+    pub(super) fn plain(text: String, url: &str) -> Self {
+        Self { text, url: url.to_owned(), muted: false, referrer_policy: ReferrerPolicy::Empty }
+    }
 }
 
 /// <https://dom.spec.whatwg.org/#concept-event-fire> at an element, of an event that neither bubbles nor can be canceled.

@@ -1,5 +1,7 @@
 //! <https://html.spec.whatwg.org/#import-maps>
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -11,6 +13,8 @@ type Specifiers = Vec<(String, Option<Url>)>;
 pub(super) struct ImportMap {
     imports: Specifiers,
     scopes: Vec<(String, Specifiers)>,
+    /// What texts at addresses must be.
+    integrity: HashMap<Url, String>,
 }
 
 /// Why a text is no import map.
@@ -67,8 +71,12 @@ impl ImportMap {
             }
         }
         scopes.sort_by(|(one, _), (other, _): &(String, _)| other.encode_utf16().cmp(one.encode_utf16()));
-        object(parsed.get("integrity"), "its integrity is an object")?;
-        Ok(Self { imports, scopes })
+        // <https://html.spec.whatwg.org/#normalizing-a-module-integrity-map>
+        let integrity = object(parsed.get("integrity"), "its integrity is an object")?;
+        let of_address =
+            |(key, value): (String, Value)| Some((url_like(&key, base)?, value.as_str()?.to_owned()));
+        let integrity = integrity.into_iter().filter_map(of_address).collect();
+        Ok(Self { imports, scopes, integrity })
     }
 
     /// <https://html.spec.whatwg.org/#merge-existing-and-new-import-maps>: what is there already stays as it is.
@@ -89,6 +97,14 @@ impl ImportMap {
             }
         }
         self.scopes.sort_by(|(one, _), (other, _)| other.encode_utf16().cmp(one.encode_utf16()));
+        for (url, metadata) in new.integrity {
+            self.integrity.entry(url).or_insert(metadata);
+        }
+    }
+
+    /// <https://html.spec.whatwg.org/#resolve-a-module-integrity-metadata>
+    pub(super) fn integrity_of(&self, url: &Url) -> String {
+        self.integrity.get(url).cloned().unwrap_or_default()
     }
 
     /// <https://html.spec.whatwg.org/#resolve-a-module-specifier>; why not, for people.

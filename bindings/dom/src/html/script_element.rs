@@ -8,9 +8,9 @@ use longhaul::fetch::{
 use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm, TaskSource};
 use longhaul_idl::{HTMLScriptElementMethods, HTMLScriptElementStatics};
 
-use super::element_fetch::ScriptText;
+use super::element_fetch::{ScriptText, TextKind};
 use super::import_map::{ImportMap, ImportMapError};
-use super::module_map::ModuleOptions;
+use super::module_map::{GraphOptions, ScriptOptions};
 use super::{ElementState, content_security_policy, element_fetch, loading, parser};
 use crate::dom::TokenList;
 use crate::dom::node::{Node, NodeRef, lock};
@@ -225,8 +225,12 @@ fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
         request.initiator_type = Some("script".to_owned());
         request.parser_metadata =
             if by_parser { ParserMetadata::ParserInserted } else { ParserMetadata::NotParserInserted };
-        if let Some(integrity) = element.attr("integrity") {
-            request.integrity_metadata = integrity;
+        match element.attr("integrity") {
+            Some(integrity) => request.integrity_metadata = integrity,
+            None if kind == Kind::Module => {
+                request.integrity_metadata = window.modules().integrity_of(request.current_url());
+            }
+            None => {}
         }
         let deferred = by_parser && (has("defer") || kind == Kind::Module) && !has("async");
         if has("async") || force_async || deferred {
@@ -254,22 +258,15 @@ fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
                 document.document_data().map(|data| data.url().to_string()).unwrap_or_default()
             }
         };
-        let script = ScriptText { text, url: file, muted: false };
-        let imports = match kind {
-            Kind::Module => window.modules().imports(&script.url, &script.text),
-            Kind::Classic | Kind::ImportMap => Vec::new(),
-        };
-        if imports.is_empty() {
-            lock(held).result = Some(Ok(script));
-        } else {
-            let metadata =
-                if by_parser { ParserMetadata::ParserInserted } else { ParserMetadata::NotParserInserted };
-            fetch_imports(realm, &window, element, script, imports, metadata);
-        }
+        let script = ScriptText::plain(text, &file);
+        let options = inline_options(element, by_parser);
+        window.modules().remember_script(&file, options.clone());
         if kind == Kind::Classic {
+            lock(held).result = Some(Ok(script));
             execute(realm, element);
             return Outcome::Ran;
         }
+        fetch_imports(realm, &window, element, script, options);
     }
     let data = document.document_data();
     let Some(data) = data else { return Outcome::Nothing };
@@ -314,21 +311,19 @@ fn fetch(
     realm.agent().spawn(Box::pin(async move {
         let loaded = match kind {
             Kind::Module => {
-                let options = ModuleOptions {
-                    user_agent,
-                    client,
-                    nonce: request.cryptographic_nonce_metadata.clone(),
-                    credentials: request.credentials_mode,
-                    referrer_policy: request.referrer_policy,
-                    parser_metadata: request.parser_metadata,
-                };
-                // NOTE: the engine knows a module by the address that was asked for.
-                let asked = request.current_url().to_string();
-                let loaded = modules.load_graph(options, request, timed).await;
-                loaded.map(|module| ScriptText { url: asked, ..ScriptText::clone(&module) })
+                let graph = GraphOptions { client, destination: Destination::Script };
+                // NOTE: the engine knows a module by the address that was asked for, and has its text from the map.
+                let asked = ScriptText::plain(String::new(), request.current_url().as_str());
+                modules.load_graph(graph, request, timed).await.map(|()| asked)
             }
             Kind::Classic | Kind::ImportMap => {
-                element_fetch::load_text(&user_agent, request, timed, false, fallback).await
+                let options = ScriptOptions::of(&request);
+                let loaded =
+                    element_fetch::load_text(&user_agent, request, timed, TextKind::Classic, fallback).await;
+                if let Ok(script) = &loaded {
+                    modules.remember_script(&script.url, options);
+                }
+                loaded
             }
         };
         let come = move |realm: &dyn Realm| {
@@ -339,31 +334,44 @@ fn fetch(
     }));
 }
 
+/// <https://html.spec.whatwg.org/#prepare-the-script-element>, step 29, of a script without an address.
+fn inline_options(element: &NodeRef, by_parser: bool) -> ScriptOptions {
+    let credentials = match element.attr("crossorigin") {
+        Some(value) if value.eq_ignore_ascii_case("use-credentials") => CredentialsMode::Include,
+        _ => CredentialsMode::SameOrigin,
+    };
+    ScriptOptions {
+        nonce: element.nonce_slot().unwrap_or_default().into(),
+        credentials,
+        referrer_policy: super::elements::referrer_policy_of(element).unwrap_or_default(),
+        parser_metadata: match by_parser {
+            true => ParserMetadata::ParserInserted,
+            false => ParserMetadata::NotParserInserted,
+        },
+    }
+}
+
 /// <https://html.spec.whatwg.org/#fetch-an-inline-module-script-graph>, past its own text.
 fn fetch_imports(
     realm: &dyn Realm,
     window: &super::WindowGlobal,
     element: &NodeRef,
     script: ScriptText,
-    imports: Vec<(url::Url, String)>,
-    parser_metadata: ParserMetadata,
+    options: ScriptOptions,
 ) {
-    let credentials = match element.attr("crossorigin") {
-        Some(value) if value.eq_ignore_ascii_case("use-credentials") => CredentialsMode::Include,
-        _ => CredentialsMode::SameOrigin,
+    let client = Arc::clone(window.scope().settings());
+    let base = url::Url::parse(&script.url).unwrap_or_else(|_| client.api_base_url.clone());
+    let graph = GraphOptions { client, destination: Destination::Script };
+    let Some(loading) = window.modules().load_inline(graph, options, &base, &script.text) else {
+        if let Some(state) = state(element) {
+            lock(state).result = Some(Ok(script));
+        }
+        return;
     };
-    let options = ModuleOptions {
-        user_agent: window.scope().user_agent().clone(),
-        client: Arc::clone(window.scope().settings()),
-        nonce: element.nonce_slot().unwrap_or_default().into(),
-        credentials,
-        referrer_policy: super::elements::referrer_policy_of(element).unwrap_or_default(),
-        parser_metadata,
-    };
-    let (modules, node) = (window.modules(), Arc::clone(element));
+    let node = Arc::clone(element);
     let (agent, id) = (Arc::clone(realm.agent()), realm.id());
     realm.agent().spawn(Box::pin(async move {
-        let loaded = modules.load_all(options, imports).await;
+        let loaded = loading.await;
         let come = move |realm: &dyn Realm| {
             let told = loaded.map(|()| script).map_err(|reason| failed(&node, &reason));
             come(realm, &node, told);

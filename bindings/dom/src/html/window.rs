@@ -1,7 +1,7 @@
 //! <https://html.spec.whatwg.org/#the-window-object>
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use longhaul::fetch::{EnvironmentSettings, PolicyDecision, ReferrerPolicy};
 use longhaul_idl::runtime::{
@@ -13,7 +13,7 @@ use url::Url;
 
 use super::browsing_context::{BrowsingContext, Sandbox, WindowRealms};
 use super::loaded_document::OpenerPolicy;
-use super::module_map::ModuleMap;
+use super::module_map::{ModuleMap, ModuleMapOptions};
 use super::navigate::{Navigation, navigate};
 use super::permissions_policy::PermissionsPolicy;
 use super::window_or_worker_global_scope::{self as mixin, window_or_worker_global_scope_members};
@@ -111,7 +111,18 @@ impl WindowGlobal {
         if let Some(data) = document.document_data() {
             data.set_ready_state(longhaul_idl::DocumentReadyState::Loading);
         }
-        Arc::new_cyclic(|me| {
+        Arc::new_cyclic(|me: &Weak<Self>| {
+            let (window, before) = (Weak::clone(me), Arc::clone(&options.environment));
+            let modules = ModuleMapOptions {
+                user_agent: options.user_agent.clone(),
+                client: Arc::new(move || match window.upgrade() {
+                    Some(window) => Arc::clone(window.scope.settings()),
+                    None => Arc::clone(&before),
+                }),
+                parser: context.module_parser(),
+                texts: None,
+                dynamic_import: true,
+            };
             if let Some(data) = document.document_data() {
                 data.set_window(me);
             }
@@ -124,7 +135,7 @@ impl WindowGlobal {
                 history: Arc::new(History::new(me.clone(), realm)),
                 context: Arc::clone(context),
                 agent: OnceLock::new(),
-                modules: Arc::default(),
+                modules: ModuleMap::new(modules),
                 sandbox,
                 initial: AtomicBool::new(false),
                 opener_policy: Mutex::default(),

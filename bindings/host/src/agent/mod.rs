@@ -4,7 +4,6 @@
 mod event_loop;
 mod listeners;
 mod opened_windows;
-mod script_loading;
 mod service_worker;
 mod task_queues;
 mod uncaught;

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use longhaul::UserAgent;
+use longhaul::fetch::{CredentialsMode, Destination, ReferrerPolicy};
 use longhaul::service_worker::{
-    AgentHost, DispatchOutcome, FunctionalEvent, StartError, WorkerAgent, WorkerDescription, WorkerScope,
-    WorkerType,
+    AgentHost, DispatchOutcome, FunctionalEvent, StartError, WorkerAgent, WorkerDescription, WorkerType,
 };
-use longhaul_dom::{ConsoleSink, GlobalOptions, ServiceWorkerGlobal};
+use longhaul_dom::{
+    ConsoleSink, GlobalOptions, ModuleMap, ModuleMapOptions, ModuleTexts, ServiceWorkerGlobal, WorkerModule,
+};
 use longhaul_idl::runtime::{Exposure, Realm, RealmId, TaskSource};
-use longhaul_quickjs::{ModuleLoader, RealmOptions};
+use longhaul_quickjs::RealmOptions;
 use tokio::sync::watch;
 use url::Url;
 
 use super::event_loop::{Agent, AgentEnd, AgentLimits};
 use super::listeners::Listeners;
-use super::script_loading::resolve;
 use super::uncaught::{Place, error_reporter};
 
 /// Runs service workers, each in an agent of its own.
@@ -98,8 +99,18 @@ async fn start(
     let Some(source) = worker.scripts.get(&worker.script_url).cloned() else {
         return Err(StartError::Host(format!("{} is not stored", worker.script_url)));
     };
+    // 5. What its script imports is there before it runs.
+    let loading = tokio::time::timeout(limits.task, load_modules(&worker, &source, &user_agent));
+    let modules = match loading.await {
+        Ok(loaded) => loaded.map_err(|reason| StartError::ScriptThrew {
+            message: format!("TypeError: {reason}"),
+            file: worker.script_url.clone().into(),
+            line: 0,
+        })?,
+        Err(_) => return Err(StartError::TimedOut),
+    };
     let runtime = tokio::runtime::Handle::current();
-    let agent = Agent::start("service worker", limits, runtime.clone(), listeners)
+    let agent = Agent::start("service worker", limits, runtime, listeners)
         .map_err(|end| StartError::Host(end.to_string()))?;
     let realm = RealmId::next();
     let (script_url, on_rejection) = (worker.script_url.clone(), on_error.clone());
@@ -109,7 +120,6 @@ async fn start(
         .run(move |engine| {
             let script_url = worker.script_url.clone();
             let worker_type = worker.worker_type;
-            let modules = WorkerModules { scope: worker.worker_scope.clone(), runtime };
             let secure_context = worker.environment.secure_context;
             let options = GlobalOptions {
                 user_agent,
@@ -128,7 +138,7 @@ async fn start(
                 agent: handle,
                 id: realm,
                 on_error: error_reporter(Place::new(script_url.as_str()), on_error),
-                modules: Some(Box::new(modules)),
+                modules: Some(modules),
             });
             if let Err(error) = created {
                 return Err(StartError::Host(error.to_string()));
@@ -142,7 +152,7 @@ async fn start(
             // 9.–11. The script, once; what it throws fails an installation.
             let ran = match worker_type {
                 WorkerType::Classic => engine.evaluate_script(realm, &source, script_url.as_str()).map(drop),
-                WorkerType::Module => engine.evaluate_module(realm, &source, script_url.as_str()),
+                WorkerType::Module => engine.import_module(realm, script_url.as_str()),
             };
             ran.map_err(|error| StartError::ScriptThrew {
                 message: error.message,
@@ -224,28 +234,42 @@ impl WorkerAgent for RunningWorker {
     }
 }
 
-/// A module worker's imports: fetched and stored while it is installed, what was stored afterwards.
-struct WorkerModules {
-    scope: WorkerScope,
-    runtime: tokio::runtime::Handle,
-}
-
-impl ModuleLoader for WorkerModules {
-    fn resolve(&self, base: &str, specifier: &str) -> Result<String, String> {
-        resolve(base, specifier)
-    }
-
-    fn load(&self, url: &str) -> Result<Vec<u8>, String> {
-        let url = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let loading = self.scope.import_script(url);
-        self.runtime.spawn(async move {
-            // The agent may have been ended meanwhile.
-            let _ = sender.send(loading.await);
-        });
-        match receiver.recv() {
-            Ok(loaded) => loaded.map(|source| source.to_vec()).map_err(|error| error.to_string()),
-            Err(_) => Err("the runtime is shutting down".to_owned()),
+/// A module worker's modules: fetched and stored while it is installed, what was stored afterwards.
+///
+/// <https://html.spec.whatwg.org/#fetch-a-module-worker-script-graph>
+async fn load_modules(
+    worker: &WorkerDescription,
+    source: &[u8],
+    user_agent: &UserAgent,
+) -> Result<Arc<ModuleMap>, String> {
+    let (client, scope) = (worker.environment.clone(), worker.worker_scope.clone());
+    let text = |source: &[u8]| encoding_rs::UTF_8.decode_with_bom_removal(source).0.into_owned();
+    let texts: ModuleTexts = Arc::new(move |url| {
+        let loading = scope.import_script(url);
+        async move {
+            let source = loading.await.map_err(|error| error.to_string())?;
+            Ok(text(&source))
         }
+        .boxed()
+    });
+    let modules = ModuleMap::new(ModuleMapOptions {
+        user_agent: user_agent.clone(),
+        client: Arc::new(move || client.clone()),
+        parser: longhaul_quickjs::module_requests,
+        texts: Some(texts),
+        dynamic_import: false,
+    });
+    if worker.worker_type == WorkerType::Module {
+        let root = WorkerModule {
+            url: worker.script_url.clone(),
+            base_url: worker.script_url.clone(),
+            text: text(source),
+            owner: worker.environment.clone(),
+            destination: Destination::ServiceWorker,
+            credentials: CredentialsMode::SameOrigin,
+            referrer_policy: ReferrerPolicy::Empty,
+        };
+        modules.load_worker(root).await?;
     }
+    Ok(modules)
 }

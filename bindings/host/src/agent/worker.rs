@@ -1,29 +1,31 @@
 //! The agents of workers: <https://html.spec.whatwg.org/#run-a-worker>.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use longhaul::UserAgent;
 use longhaul::fetch::{
     CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, ParserMetadata, PolicyContainer,
-    Request, RequestOrigin,
+    ReferrerPolicy, Request, RequestOrigin,
 };
 use longhaul::service_worker::ClientKind;
 use longhaul_dom::{
-    ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, PortEnd, SharedWorkerGlobal, WorkerControl,
-    WorkerError, WorkerEvents, WorkerHost, WorkerOptions, WorkerRequest, WorkerThread,
+    ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, ModuleMap, ModuleMapOptions, PortEnd,
+    SharedWorkerGlobal, WorkerControl, WorkerError, WorkerEvents, WorkerHost, WorkerModule, WorkerOptions,
+    WorkerRequest, WorkerThread,
 };
-use longhaul_idl::runtime::{Exposure, ObjectRef, Realm, RealmId, TaskSource};
-use longhaul_quickjs::{ModuleLoader, RealmOptions, ScriptError, ScriptErrorKind};
+use longhaul_idl::runtime::{
+    Exposure, ModuleLoader as _, ModuleState, ModuleType, ObjectRef, Realm, RealmId, TaskSource,
+};
+use longhaul_quickjs::{RealmOptions, ScriptError, ScriptErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use url::Url;
 
 use super::event_loop::{Agent, AgentEnd, AgentLimits, Shared};
 use super::listeners::Listeners;
-use super::script_loading::resolve;
 use super::window::client_id;
 
 /// The largest script that is loaded.
@@ -323,11 +325,22 @@ enum Kind {
     Shared(Weak<SharedAgent>),
 }
 
+impl Kind {
+    /// What its script is fetched as.
+    fn destination(&self) -> Destination {
+        match self {
+            Kind::Dedicated(_) => Destination::Worker,
+            Kind::Shared(_) => Destination::SharedWorker,
+        }
+    }
+}
+
 /// A script that came, with the settings it made.
 struct Loaded {
     text: String,
     url: Url,
     environment: Arc<EnvironmentSettings>,
+    referrer_policy: ReferrerPolicy,
 }
 
 /// <https://html.spec.whatwg.org/#run-a-worker>, from step 12.
@@ -341,13 +354,17 @@ async fn start(
 ) {
     let mut ended = running.ended.subscribe();
     // 12. The script.
-    let loading = load(&agents.user_agent, &request, matches!(kind, Kind::Dedicated(_)));
+    let loading = async {
+        let loaded = load(&agents.user_agent, &request, kind.destination()).await?;
+        let modules = load_modules(&agents.user_agent, &request, kind.destination(), &loaded).await?;
+        Ok::<_, String>((loaded, modules))
+    };
     let loaded = tokio::select! {
         // The sender lives as long as `running`.
         _ = ended.wait_for(|ended| *ended) => return,
         loaded = loading => loaded,
     };
-    let loaded = match loaded {
+    let (loaded, modules) = match loaded {
         Ok(loaded) => loaded,
         Err(reason) => {
             running.ended.send_replace(true);
@@ -356,7 +373,7 @@ async fn start(
             return;
         }
     };
-    if let Err(reason) = run(agents, request, kind, loaded, &events, &running, &owner).await {
+    if let Err(reason) = run(agents, request, kind, (loaded, modules), &events, &running, &owner).await {
         running.terminate();
         events.failed(&reason);
         events.ended();
@@ -368,12 +385,12 @@ async fn run(
     agents: WorkerAgents,
     request: WorkerRequest,
     kind: Kind,
-    loaded: Loaded,
+    (loaded, modules): (Loaded, Arc<ModuleMap>),
     events: &Arc<dyn WorkerEvents>,
     running: &Arc<Running>,
     owner: &Weak<Shared>,
 ) -> Result<(), String> {
-    let Loaded { text, url, environment } = loaded;
+    let Loaded { text, url, environment, .. } = loaded;
     let Some(owner) = owner.upgrade() else { return Ok(()) };
     if owner.workers() >= MOST {
         return Err(format!("{url}: an agent can have no more than {MOST} workers"));
@@ -395,20 +412,10 @@ async fn run(
             above: Some(Arc::clone(events)),
         })),
     };
-    let modules = WorkerModules {
-        user_agent: agents.user_agent.clone(),
-        client: Arc::clone(&environment),
-        credentials: request.credentials,
-        thread: Arc::clone(&thread),
-        destination: match kind {
-            Kind::Dedicated(_) => Destination::Worker,
-            Kind::Shared(_) => Destination::SharedWorker,
-        },
-    };
     let (of_realm, on_error) = (Arc::clone(events), agents.on_error.clone());
     let handle = agent.handle();
     let secure_context = environment.secure_context;
-    let is_module = request.is_module;
+    let (is_module, asked) = (request.is_module, request.url);
     let worker = WorkerOptions { url: url.clone(), name: request.name, is_module, thread };
     let shared = match &kind {
         Kind::Shared(shared) => Some(shared.clone()),
@@ -461,7 +468,7 @@ async fn run(
             agent: handle,
             id: realm,
             on_error: error_sink(of_realm, on_error, url.clone()),
-            modules: Some(Box::new(modules)),
+            modules: Some(modules),
         });
         created.map_err(|error| format!("{url}: {error}"))?;
         let obey = |realm: &dyn Realm| {
@@ -473,7 +480,7 @@ async fn run(
         // 13. The script; what it throws has been reported.
         let _ = match is_module {
             false => engine.evaluate_script(realm, text.as_bytes(), url.as_str()).map(drop),
-            true => engine.evaluate_module(realm, text.as_bytes(), url.as_str()),
+            true => engine.import_module(realm, asked.as_str()),
         };
         // 14.–15. Messages come in from here on.
         if let Some(global) = dedicated {
@@ -529,12 +536,16 @@ fn error_sink(
 }
 
 /// <https://html.spec.whatwg.org/#worker-processing-model>, steps 5 to 12: the worker's settings and its script.
-async fn load(user_agent: &UserAgent, request: &WorkerRequest, dedicated: bool) -> Result<Loaded, String> {
+async fn load(
+    user_agent: &UserAgent,
+    request: &WorkerRequest,
+    destination: Destination,
+) -> Result<Loaded, String> {
     let owner = &request.owner;
     let mut fetch = Request::new(request.url.clone());
     fetch.origin = RequestOrigin::Origin(owner.origin.clone());
     fetch.client = Some(Arc::clone(owner));
-    fetch.destination = if dedicated { Destination::Worker } else { Destination::SharedWorker };
+    fetch.destination = destination;
     fetch.mode = Mode::SameOrigin;
     fetch.credentials_mode =
         if request.is_module { request.credentials } else { CredentialsMode::SameOrigin };
@@ -565,12 +576,46 @@ async fn load(user_agent: &UserAgent, request: &WorkerRequest, dedicated: bool) 
     if !matches!(url.scheme(), "about" | "blob" | "data") {
         environment.policy_container = PolicyContainer::from_response(&response);
     }
+    let referrer_policy = ReferrerPolicy::from_headers(&response.header_list);
     let bytes = match response.body {
         Some(body) => body.read_all(Some(LIMIT)).await.map_err(|error| error.to_string())?,
         None => Bytes::new(),
     };
     let (text, _) = encoding_rs::UTF_8.decode_with_bom_removal(&bytes);
-    Ok(Loaded { text: text.into_owned(), url, environment: environment.into_shared() })
+    Ok(Loaded { text: text.into_owned(), url, environment: environment.into_shared(), referrer_policy })
+}
+
+/// <https://html.spec.whatwg.org/#fetch-a-module-worker-script-graph>: the worker's modules, with those that its script imports.
+async fn load_modules(
+    user_agent: &UserAgent,
+    request: &WorkerRequest,
+    destination: Destination,
+    loaded: &Loaded,
+) -> Result<Arc<ModuleMap>, String> {
+    let client = Arc::clone(&loaded.environment);
+    let modules = ModuleMap::new(ModuleMapOptions {
+        user_agent: user_agent.clone(),
+        client: Arc::new(move || Arc::clone(&client)),
+        parser: longhaul_quickjs::module_requests,
+        texts: None,
+        dynamic_import: true,
+    });
+    if request.is_module {
+        let root = WorkerModule {
+            url: request.url.clone(),
+            base_url: loaded.url.clone(),
+            text: loaded.text.clone(),
+            owner: Arc::clone(&request.owner),
+            destination,
+            credentials: request.credentials,
+            referrer_policy: loaded.referrer_policy,
+        };
+        modules.load_worker(root).await?;
+        if let ModuleState::Failed(failure) = modules.state(request.url.as_str(), ModuleType::JavaScript) {
+            return Err(failure.to_string());
+        }
+    }
+    Ok(modules)
 }
 
 /// <https://html.spec.whatwg.org/#set-up-a-worker-environment-settings-object>
@@ -599,7 +644,7 @@ fn settings(
 }
 
 /// The agent's thread, for the objects in it.
-pub(super) struct Thread(pub(super) Arc<Shared>);
+struct Thread(Arc<Shared>);
 
 impl WorkerThread for Thread {
     fn wait(&self, future: BoxFuture<'static, ()>) -> bool {
@@ -608,65 +653,5 @@ impl WorkerThread for Thread {
 
     fn close(&self) {
         self.0.close();
-    }
-}
-
-/// What a worker's modules import. It is called on the agent's thread, which waits until the worker is ended.
-struct WorkerModules {
-    user_agent: UserAgent,
-    client: Arc<EnvironmentSettings>,
-    credentials: CredentialsMode,
-    destination: Destination,
-    thread: Arc<dyn WorkerThread>,
-}
-
-impl ModuleLoader for WorkerModules {
-    fn resolve(&self, base: &str, specifier: &str) -> Result<String, String> {
-        // NOTE: a script that has no URL of its own, as eval's, has its realm's.
-        let base = if Url::parse(base).is_ok() { base } else { self.client.api_base_url.as_str() };
-        resolve(base, specifier)
-    }
-
-    fn load(&self, url: &str) -> Result<Vec<u8>, String> {
-        let url = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
-        let mut request = Request::new(url.clone());
-        request.origin = RequestOrigin::Origin(self.client.origin.clone());
-        request.client = Some(Arc::clone(&self.client));
-        request.destination = self.destination;
-        request.mode = Mode::Cors;
-        request.credentials_mode = self.credentials;
-        request.parser_metadata = ParserMetadata::NotParserInserted;
-        let user_agent = self.user_agent.clone();
-        let result = Arc::new(OnceLock::new());
-        let sent = Arc::clone(&result);
-        let finished = self.thread.wait(Box::pin(async move {
-            // Nobody else sets it.
-            let _ = sent.set(module(&user_agent, request).await);
-        }));
-        match (finished, result.get()) {
-            (true, Some(Ok(source))) => Ok(source.to_vec()),
-            (true, Some(Err(reason))) => Err(format!("{url}: {reason}")),
-            _ => Err("the worker has ended".to_owned()),
-        }
-    }
-}
-
-/// <https://html.spec.whatwg.org/#fetch-a-single-module-script>
-async fn module(user_agent: &UserAgent, request: Request) -> Result<Bytes, String> {
-    let response = user_agent.fetch(request, FetchOptions::default()).await;
-    if let Some(reason) = response.reason() {
-        return Err(reason.to_string());
-    }
-    let response = response.into_unfiltered();
-    if !response.is_ok_status() {
-        return Err(format!("the server answered with status {}", response.status));
-    }
-    let essence = response.header_list.extract_mime_type().map(|mime| mime.essence().to_owned());
-    if !essence.as_deref().is_some_and(longhaul::fetch::is_javascript_mime_type_essence) {
-        return Err("the answer is not JavaScript".to_owned());
-    }
-    match response.body {
-        Some(body) => body.read_all(Some(LIMIT)).await.map_err(|error| error.to_string()),
-        None => Ok(Bytes::new()),
     }
 }

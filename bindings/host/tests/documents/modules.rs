@@ -1,6 +1,6 @@
 //! <https://html.spec.whatwg.org/#module-script>
 
-use longhaul_host::agent::AgentLimits;
+use longhaul_host::agent::{AgentEnd, AgentLimits};
 
 use crate::site::Site;
 
@@ -90,12 +90,246 @@ async fn modules_import_each_other_without_holding_up_the_page() {
 async fn a_page_that_waits_for_a_module_can_be_ended() {
     let limits = AgentLimits { task: std::time::Duration::from_secs(2), ..AgentLimits::default() };
     // A dynamic import, whose answer never comes.
-    let page = "<script>console.log('begins'); import('/hangs.js?after=never')</script>";
-    let (page, opened) =
-        Site::new().limits(limits).page(page).js("/hangs.js", "").try_open(Some("begins")).await;
-    // It ends either way; this test hangs if the agent cannot.
-    drop(page);
-    opened.expect(&["begins"]);
+    let page = "<script>import('/hangs.js?after=never').finally(() => console.log('never'));
+        setTimeout(() => console.log('meanwhile'), 0)</script>";
+    let opened = Site::new().limits(limits).page(page).js("/hangs.js", "").open_until("meanwhile").await;
+    opened.expect(&["meanwhile"]);
+    // Not as one that ran too long: nothing of it was running.
+    assert_eq!(opened.end, Some(AgentEnd::Terminated));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_holds_up_nobody() {
+    // The page and the worker open the gates that their own imports wait for, in tasks that come afterwards.
+    let page = "<script>
+          const late = import('/late.js?after=page');
+          late.then((m) => console.log('late', m.x, m.json.list));
+          import('/late.js?after=page').then(async (m) => console.log('the same', m === await late));
+          setTimeout(() => { console.log('meanwhile'); fetch('/open/page') }, 0);
+        </script>
+        <script type=module>
+          const [a, b] = await Promise.all([import('/top.js'), import('/top.js')]);
+          console.log('top-level await', a === b, a.x);
+        </script>";
+    let opened = Site::new()
+        .page(page)
+        .js(
+            "/late.js",
+            "import json from './data.json' with { type: 'json' }; export { json }; export const x = 1",
+        )
+        .file("/data.json", &["Content-Type: application/json"], "{ \"list\": [1] }")
+        .js(
+            "/top.js",
+            "export const x = await (await fetch('/data.json')).text().then((text) => text.length)",
+        )
+        .open()
+        .await;
+    let mut lines = opened.console.clone();
+    lines.sort();
+    assert_eq!(
+        lines,
+        ["late 1 [ 1 ]", "meanwhile", "the same true", "top-level await true 15"],
+        "{:#?}",
+        opened.errors
+    );
+    assert!(
+        opened.console.iter().position(|line| line == "meanwhile")
+            < opened.console.iter().position(|line| line.starts_with("late"))
+    );
+    assert_eq!(opened.requests("/late.js").len(), 1);
+    let request = opened
+        .requests("/data.json")
+        .into_iter()
+        .find(|request| request.header("sec-fetch-dest") == Some("json"));
+    assert!(request.is_some_and(|request| {
+        request.header("referer").is_some_and(|from| from.ends_with("/late.js?after=page"))
+    }));
+    assert_eq!(opened.end, Some(AgentEnd::Terminated));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_module_that_fails_fails_the_same_way_again() {
+    let page = "<script>
+          const both = async (name, options) => {
+            const caught = () => import(name, options).then(() => 'came', (e) => e);
+            const [a, b] = [await caught(), await caught()];
+            console.log(name, a.name ?? a, a === b, a instanceof (globalThis[a.name] ?? Object));
+          };
+          (async () => {
+            for (const name of ['/gone.js', '/text.js', '/syntax.js', '/of-syntax.js', '/link.js', '/throws.js', '/of-bare.js', 'bare', '{near}/m.js']) await both(name);
+            await both('/syntax.js', { with: { type: 'json' } });
+            await both('/bad.json', { with: { type: 'json' } });
+            await both('/text.js', { with: { type: 'css' } });
+            console.log('done');
+          })();
+        </script>";
+    let opened = Site::new()
+        .page(page)
+        .file("/text.js", &["Content-Type: text/plain"], "")
+        .js("/syntax.js", "var 1")
+        .js("/of-syntax.js", "import './m.js'; import './syntax.js'")
+        .js("/link.js", "import { nothing } from './m.js'")
+        .js("/throws.js", "throw new RangeError('x')")
+        .js("/of-bare.js", "import 'bare'")
+        .js("/m.js", "")
+        .file("/bad.json", &["Content-Type: text/json"], "{ a: 1 }")
+        .open()
+        .await;
+    let near = opened.console.iter().find(|line| line.contains("/m.js ")).cloned().unwrap_or_default();
+    assert!(near.ends_with("TypeError false true"), "{near}");
+    let console: Vec<&str> = opened.console.iter().map(String::as_str).filter(|line| *line != near).collect();
+    assert_eq!(
+        console,
+        [
+            "/gone.js TypeError false true",
+            "/text.js TypeError false true",
+            "/syntax.js SyntaxError true true",
+            "/of-syntax.js SyntaxError true true",
+            "/link.js SyntaxError false true",
+            "/throws.js RangeError true true",
+            "/of-bare.js TypeError true true",
+            "bare TypeError false true",
+            "/syntax.js TypeError false true",
+            "/bad.json SyntaxError true true",
+            "/text.js TypeError false true",
+            "done",
+        ],
+        "{:#?}",
+        opened.errors
+    );
+    // What failed to come is not asked for again.
+    assert_eq!(opened.requests("/gone.js").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_script_imports_is_fetched_as_the_script_was() {
+    let page = "<script>document.cookie = 'a=1'</script>
+        <script src={here}/classic.js crossorigin=use-credentials referrerpolicy=no-referrer></script>
+        <script type=module src=/module.js crossorigin=use-credentials></script>
+        <script type=importmap>{ \"integrity\": { \"/checked.js\": \"sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\" } }</script>
+        <script type=module>import('/checked.js').catch((e) => console.log('checked', e.name))</script>";
+    let cross = [
+        "Content-Type: text/javascript",
+        "Access-Control-Allow-Origin: {here}",
+        "Access-Control-Allow-Credentials: true",
+    ];
+    let opened = Site::new()
+        .page(page)
+        .file("/classic.js", &cross, "import('{near}/a.js')")
+        .file(
+            "/module.js",
+            &["Content-Type: text/javascript", "Referrer-Policy: origin"],
+            "import '{near}/b.js'; import('{near}/c.js')",
+        )
+        .file("/a.js", &cross, "")
+        .file("/b.js", &cross, "")
+        .file("/c.js", &cross, "")
+        .js("/checked.js", "")
+        .open()
+        .await;
+    opened.expect(&["checked TypeError"]);
+    for (path, referrer) in [("/a.js", ""), ("/b.js", "/"), ("/c.js", "/")] {
+        let request = opened.request(path);
+        assert_eq!(request.header("cookie"), Some("a=1"), "{path}");
+        assert_eq!(request.header("sec-fetch-dest"), Some("script"), "{path}");
+        let origin = format!("http://localhost:{}", opened.here.port);
+        let expected = Some(format!("{origin}{referrer}")).filter(|_| !referrer.is_empty());
+        assert_eq!(request.header("referer").map(str::to_owned), expected, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_have_modules_as_pages_have() {
+    let page = "<script>
+          const worker = new Worker('/worker.js', { type: 'module' });
+          worker.onmessage = (e) => { console.log(e.data); if (e.data === 'meanwhile') fetch('/open/worker') };
+          new Worker('/classic.js').onmessage = (e) => console.log(e.data);
+          new SharedWorker('/shared.js', { type: 'module' }).port.onmessage = (e) => console.log(e.data);
+          for (const name of ['/of-gone.js', '/of-syntax.js', '/of-bare.js']) {
+            new Worker(name, { type: 'module' }).onerror = (e) => console.log(name, e.constructor.name);
+          }
+        </script>";
+    let opened = Site::new()
+        .page(page)
+        .js("/worker.js", "import { x } from './x.js'; import * as me from './worker.js';
+            import('./x.js?after=worker').then((m) => postMessage(`late ${m.x}`));
+            setTimeout(() => postMessage('meanwhile'));
+            import('./worker.js').then((m) => postMessage(`module ${x} ${m === me} ${import.meta.url.endsWith('/worker.js')}`));
+            export default 1")
+        .js("/classic.js", "import('./x.js').then(async (m) => postMessage(`classic ${m.x} ${await import('./gone.js').catch((e) => e.name)}`))")
+        .js("/shared.js", "import { x } from './x.js'; onconnect = (e) => e.ports[0].postMessage(`shared ${x}`)")
+        .js("/x.js", "export const x = 1")
+        .js("/of-gone.js", "import './gone.js'; postMessage(1)")
+        .js("/of-syntax.js", "import './syntax.js'; postMessage(1)")
+        .js("/of-bare.js", "import 'bare'; postMessage(1)")
+        .js("/syntax.js", "var 1")
+        .open()
+        .await;
+    let mut lines = opened.console.clone();
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            "/of-bare.js Event",
+            "/of-gone.js Event",
+            "/of-syntax.js Event",
+            "classic 1 TypeError",
+            "late 1",
+            "meanwhile",
+            "module 1 true true",
+            "shared 1",
+        ],
+        "{:#?}",
+        opened.errors
+    );
+    // What a worker's script imports statically is part of the worker, what it asks for later a script.
+    let destinations = |path: &str| -> Vec<String> {
+        let requests = opened.requests(path);
+        let mut all: Vec<String> = requests
+            .iter()
+            .filter_map(|request| request.header("sec-fetch-dest"))
+            .map(str::to_owned)
+            .collect();
+        all.sort();
+        all
+    };
+    assert_eq!(destinations("/x.js"), ["script", "script", "sharedworker", "worker"]);
+    assert_eq!(destinations("/worker.js"), ["worker"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn service_workers_are_modules_that_import_nothing_later() {
+    let page = "<script>
+          (async () => {
+            const registration = await navigator.serviceWorker.register('/sw.js', { type: 'module' });
+            const worker = registration.installing ?? registration.waiting ?? registration.active;
+            navigator.serviceWorker.onmessage = (e) => console.log(e.data);
+            worker.postMessage('tell');
+            for (const name of ['/of-gone.js', '/of-syntax.js']) {
+              await navigator.serviceWorker.register(name, { type: 'module', scope: '/x' }).catch((e) => console.log(name, e.name));
+            }
+            console.log('done');
+          })();
+        </script>";
+    let opened = Site::new()
+        .page(page)
+        .js("/sw.js", "import { x } from './x.js';
+            onmessage = async (e) => e.source.postMessage(`x ${x} ${await import('./x.js').catch((e) => e.name)} ${import.meta.url.endsWith('/sw.js')}`)")
+        .js("/x.js", "import './y.js'; export const x = globalThis.y")
+        .js("/y.js", "globalThis.y = 2")
+        .js("/of-gone.js", "import './gone.js'")
+        .js("/of-syntax.js", "import './syntax.js'")
+        .js("/syntax.js", "var 1")
+        .open()
+        .await;
+    let mut lines = opened.console.clone();
+    lines.sort();
+    assert_eq!(
+        lines,
+        ["/of-gone.js TypeError", "/of-syntax.js TypeError", "done", "x 2 TypeError true"],
+        "{:#?}",
+        opened.errors
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

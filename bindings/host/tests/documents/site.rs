@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use longhaul::UserAgent;
 use longhaul_dom::ConsoleSink;
-use longhaul_host::agent::{AgentLimits, Listeners, Page, PageError, PageOptions, ServiceWorkerAgents};
+use longhaul_host::agent::{
+    AgentEnd, AgentLimits, Listeners, Page, PageError, PageOptions, ServiceWorkerAgents,
+};
 
 use crate::server::{Connection, Request, Server};
 
@@ -83,6 +85,8 @@ pub(crate) struct Opened {
     pub(crate) console: Vec<String>,
     pub(crate) errors: Vec<String>,
     pub(crate) title: String,
+    /// How its agent ended, once nobody wanted the page any more; none if it did not.
+    pub(crate) end: Option<AgentEnd>,
     /// The server of `{here}` and `{far}`.
     pub(crate) here: Server,
     pub(crate) near: Server,
@@ -199,7 +203,7 @@ impl Site {
             on_window: None,
         };
         let url = format!("http://localhost:{}/", here.port).parse().expect("a URL");
-        let mut title = String::new();
+        let (mut title, mut end) = (String::new(), None);
         let page = match Page::load(url, options).await {
             Ok(page) => {
                 let rests = async {
@@ -211,12 +215,15 @@ impl Site {
                 let rests = tokio::time::timeout(PATIENCE, rests).await;
                 assert!(rests.is_ok(), "it does not come to rest: {:#?}", console.all());
                 title = page.title().to_owned();
+                let ended = page.agent().watch_end();
+                drop(page);
+                end = tokio::time::timeout(PATIENCE, ended).await.ok();
                 Ok(())
             }
             Err(error) => Err(error),
         };
         workers.detach();
-        (page, Opened { console: console.all(), errors: errors.all(), title, here, near })
+        (page, Opened { console: console.all(), errors: errors.all(), title, end, here, near })
     }
 }
 

@@ -9,6 +9,7 @@ mod descriptor;
 mod exception;
 mod global_proxy;
 mod held;
+mod module;
 mod object;
 mod promise;
 mod realm;
@@ -28,6 +29,10 @@ pub use descriptor::{
 pub use exception::{DOM_EXCEPTION_CODES, Exception, dom_exception_code};
 pub use global_proxy::{CrossOriginProperty, GlobalProxy};
 pub use held::{Held, ReleaseQueue};
+pub use module::{
+    ModuleFailure, ModuleLoader, ModuleParser, ModuleRequest, ModuleSource, ModuleState, ModuleSyntaxError,
+    ModuleType,
+};
 pub use object::{MemberId, MemberPart, ObjectRef, PlatformObject};
 pub use promise::{PromiseFuture, PromiseOf};
 pub use realm::{AgentHandle, Realm, RealmId, Resolver, Task, TaskSource};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::{
-    CallbackDescriptor, Exception, ExposureSet, GlobalProxy, Held, IdlType, InterfaceDescriptor, ObjectRef,
-    PromiseFuture, Value,
+    CallbackDescriptor, Exception, ExposureSet, GlobalProxy, Held, IdlType, InterfaceDescriptor, ModuleType,
+    ObjectRef, PromiseFuture, Value,
 };
 
 /// A realm of an agent. Numbers are never used twice in a process.
@@ -186,6 +186,12 @@ pub trait Realm {
     /// # Errors
     /// Why it, or one of its imports, cannot be run.
     fn import_module(&self, url: &str) -> Result<(), Exception>;
+
+    /// Runs the module at an address, unless it has run already: the promise of its namespace.
+    ///
+    /// # Errors
+    /// Why it, or one of its imports, cannot be run.
+    fn import(&self, url: &str, module_type: ModuleType) -> Result<Value, Exception>;
 }
 
 /// A task of an event loop, to run in a realm.

@@ -53,31 +53,6 @@ fn uncaught_exceptions_name_their_place() {
 }
 
 #[test]
-fn modules_come_from_the_host() {
-    let page = Page::new();
-    page.engine.evaluate_module(page.realm, b"import b from './a.js'; globalThis.sum = a + b; globalThis.strict = (function () { return this })() === undefined", "http://test/main.js").unwrap();
-    page.expect(&[("sum", "83"), ("strict", "true"), ("count", "1")]);
-    page.engine
-        .evaluate_module(
-            page.realm,
-            b"const m = await import('./b.js'); globalThis.dynamic = m.b",
-            "http://test/second.js",
-        )
-        .unwrap();
-    page.expect(&[("dynamic", "41"), ("count", "1")]);
-    assert!(page.errors.borrow().is_empty());
-    let missing = page
-        .engine
-        .evaluate_module(page.realm, b"import './nowhere.js'", "http://test/third.js")
-        .unwrap_err();
-    assert!(missing.message.contains("there is no http://test/nowhere.js"), "{missing}");
-    let thrown =
-        page.engine.evaluate_module(page.realm, b"import './bad.js'", "http://test/fourth.js").unwrap_err();
-    assert!(thrown.message.contains("in a module") && thrown.file.ends_with("bad.js"), "{thrown}");
-    assert_eq!(page.errors.borrow().len(), 2, "{:?}", page.errors.borrow());
-}
-
-#[test]
 fn a_runaway_script_is_ended_from_another_thread() {
     let page = Page::new();
     let handle = page.engine.interrupt_handle();

@@ -10,6 +10,7 @@ mod engine;
 mod globals;
 mod hosted;
 mod legacy;
+mod modules;
 mod observable_arrays;
 mod promises;
 mod shapes;

@@ -8,14 +8,18 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     rc::Rc,
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures::{executor, future::BoxFuture};
 use longhaul_idl::runtime::{
-    AgentHandle, DomString, Exposure, Realm, RealmId, SelfHostedCore, TaskSource, Value,
+    AgentHandle, DomString, Exposure, ModuleFailure, ModuleLoader, ModuleSource, ModuleState, ModuleType,
+    Realm, RealmId, SelfHostedCore, TaskSource, Value,
 };
-use longhaul_quickjs::{Engine, EngineLimits, ModuleLoader, RealmOptions, ScriptError};
+use longhaul_quickjs::{Engine, EngineLimits, RealmOptions, ScriptError};
 
 pub use implementations::{Counter, TestGlobal, bindings};
 
@@ -54,8 +58,11 @@ impl AgentHandle for Handle {
     }
 }
 
-/// Modules by name.
-pub struct Files(pub Vec<(&'static str, &'static str)>);
+/// Modules by name; `late.js` comes once it is imported.
+pub struct Files {
+    pub files: Vec<(&'static str, &'static str)>,
+    come: Arc<AtomicBool>,
+}
 
 impl ModuleLoader for Files {
     fn resolve(&self, base: &str, specifier: &str) -> Result<String, String> {
@@ -65,9 +72,53 @@ impl ModuleLoader for Files {
         }
     }
 
-    fn load(&self, url: &str) -> Result<Vec<u8>, String> {
-        let file = self.0.iter().find(|(name, _)| url.ends_with(name));
-        file.map(|(_, source)| source.as_bytes().to_vec()).ok_or_else(|| format!("there is no {url}"))
+    fn state(&self, url: &str, module_type: ModuleType) -> ModuleState {
+        self.look(url, module_type, &mut Vec::new())
+    }
+
+    fn source(&self, url: &str, _: ModuleType) -> Option<ModuleSource> {
+        let (_, source) = self.files.iter().find(|(name, _)| url.ends_with(name))?;
+        Some(ModuleSource { text: (*source).to_owned(), base_url: url.to_owned() })
+    }
+
+    fn allows_dynamic_import(&self) -> bool {
+        true
+    }
+
+    fn import(&self, _: &str, _: &str, _: ModuleType) -> BoxFuture<'static, ()> {
+        let come = Arc::clone(&self.come);
+        Box::pin(async move { come.store(true, Ordering::SeqCst) })
+    }
+}
+
+impl Files {
+    fn look(&self, url: &str, module_type: ModuleType, seen: &mut Vec<String>) -> ModuleState {
+        if seen.iter().any(|known| known == url) {
+            return ModuleState::Ready;
+        }
+        seen.push(url.to_owned());
+        if url.ends_with("late.js") && !self.come.load(Ordering::SeqCst) {
+            return ModuleState::Absent;
+        }
+        let Some(source) = self.source(url, module_type) else {
+            return ModuleState::Failed(ModuleFailure::Fetch(format!("there is no {url}")));
+        };
+        let requests = match longhaul_quickjs::module_requests(&source.text, module_type) {
+            Ok(requests) => requests,
+            Err(error) => {
+                return ModuleState::Failed(ModuleFailure::Syntax { url: url.to_owned(), error });
+            }
+        };
+        for request in requests {
+            let state = match self.resolve(url, &request.specifier) {
+                Ok(url) => self.look(&url, request.module_type.unwrap_or(module_type), seen),
+                Err(reason) => ModuleState::Failed(ModuleFailure::Resolution { url: url.to_owned(), reason }),
+            };
+            if state != ModuleState::Ready {
+                return state;
+            }
+        }
+        ModuleState::Ready
     }
 }
 
@@ -98,11 +149,23 @@ pub fn options(agent: &Arc<Agent>, errors: &Rc<RefCell<Vec<ScriptError>>>) -> Re
         agent: Arc::new(Handle(Arc::clone(agent))),
         id: RealmId::next(),
         on_error: Box::new(move |error| errors.borrow_mut().push(error)),
-        modules: Some(Box::new(Files(vec![
-            ("a.js", "import { b } from './b.js'; globalThis.a = b + 1; export default b;"),
-            ("b.js", "export const b = 41; globalThis.count = (globalThis.count ?? 0) + 1;"),
-            ("bad.js", "throw new Error('in a module');"),
-        ]))),
+        modules: Some(Arc::new(Files {
+            come: Arc::default(),
+            files: vec![
+                ("a.js", "import { b } from './b.js'; globalThis.a = b + 1; export default b;"),
+                ("b.js", "export const b = 41; globalThis.count = (globalThis.count ?? 0) + 1;"),
+                ("bad.js", "throw new Error('in a module');"),
+                ("late.js", "import { b } from './b.js'; export const late = b; await 0;"),
+                ("thenable.js", "export function then(resolve) { resolve('then') }"),
+                ("syntax.js", "export const x = 1;\n  var 1"),
+                ("importer.js", "import './b.js'; import './syntax.js'"),
+                ("bare.js", "import 'bare'"),
+                ("data.json", "{ \"__proto__\": 1, \"list\": [1, 2] }"),
+                ("no.json", "{ list: 1 }"),
+                ("cycle.js", "import './half.js'; import './syntax.js'; export const whole = 1"),
+                ("half.js", "import { whole } from './cycle.js'; export const half = () => whole"),
+            ],
+        })),
     }
 }
 
