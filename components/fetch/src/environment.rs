@@ -47,6 +47,10 @@ pub struct EnvironmentSettings {
     pub time_origin: Duration,
     /// Whether it may take finer time stamps.
     pub cross_origin_isolated: bool,
+    /// The policy-controlled features that its document may not use.
+    ///
+    /// <https://w3c.github.io/webappsec-permissions-policy/#policy-controlled-feature>
+    pub refused_features: Vec<String>,
     /// What it has under way. Whoever ends the environment terminates it.
     pub fetch_group: FetchGroup,
 }
@@ -67,6 +71,7 @@ impl EnvironmentSettings {
             is_window: true,
             time_origin: Duration::ZERO,
             cross_origin_isolated: false,
+            refused_features: Vec::new(),
             fetch_group: FetchGroup::new(),
             creation_url: url,
             origin,
@@ -88,6 +93,7 @@ impl EnvironmentSettings {
             storage_key: self.storage_key.clone(),
             network_partition_key: self.network_partition_key.clone(),
             cross_origin_isolated: self.cross_origin_isolated,
+            refused_features: self.refused_features.clone(),
         }
     }
 
@@ -116,8 +122,16 @@ impl EnvironmentSettings {
             network_partition_key,
             time_origin: Duration::ZERO,
             cross_origin_isolated: snapshot.cross_origin_isolated,
+            refused_features: snapshot.refused_features,
             fetch_group: FetchGroup::new(),
         }
+    }
+
+    /// Whether a permissions policy keeps a feature from its document.
+    ///
+    /// <https://html.spec.whatwg.org/multipage/iframe-embed-object.html#allowed-to-use>
+    pub fn refuses_feature(&self, name: &str) -> bool {
+        self.refused_features.iter().any(|refused| refused == name)
     }
 
     /// The same, shared.
@@ -136,6 +150,10 @@ pub struct PolicyContainer {
     pub referrer_policy: ReferrerPolicy,
     /// The content security policies: the header's value and what it does.
     pub csp: Vec<(String, CspDisposition)>,
+    /// What `'self'` means in them, serialized: the origin that they came from, whoever has inherited them since.
+    ///
+    /// <https://w3c.github.io/webappsec-csp/#csp-list-self-origin>
+    pub csp_self_origin: Option<String>,
     /// Where the document came from.
     pub ip_address_space: Option<IpAddressSpace>,
     /// The embedder policy's value.
@@ -174,6 +192,7 @@ impl PolicyContainer {
         PolicyContainer {
             referrer_policy: ReferrerPolicy::from_headers(headers),
             csp,
+            csp_self_origin: response.unfiltered().url().map(|url| serialize_origin(&url.origin())),
             ip_address_space: response.ip_address_space,
             embedder_policy,
             embedder_policy_endpoint,
@@ -251,6 +270,9 @@ pub struct EnvironmentSnapshot {
     pub network_partition_key: NetworkPartitionKey,
     /// [`EnvironmentSettings::cross_origin_isolated`]
     pub cross_origin_isolated: bool,
+    /// [`EnvironmentSettings::refused_features`]
+    #[serde(default)]
+    pub refused_features: Vec<String>,
 }
 
 #[cfg(test)]

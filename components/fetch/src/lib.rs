@@ -31,6 +31,7 @@ pub use concepts::connection::{
     NewConnection, WireBody, WirePriority, WireRequest, WireResponse,
 };
 pub use concepts::content_security_policy::ContentSecurityPolicies;
+pub use concepts::corp::check_frame_response;
 pub use concepts::cors_check::navigation_tao_check;
 pub use concepts::cors_safelisted_request_header::{
     cors_unsafe_request_header_names, is_cors_safelisted_request_header, is_no_cors_safelisted_request_header,
@@ -83,12 +84,12 @@ pub use concepts::range::{
 pub use concepts::referrer_policy::{ReferrerPolicy, determine_referrer};
 pub use concepts::report::{
     CspResource, CspViolation, EmbedderPolicyViolation, IntegrityPolicyViolation, Report, ReportObserver,
-    ReportSink,
+    ReportSink, strip_url_for_use_in_reports,
 };
 pub use concepts::request::{
-    BlobUrlEntry, CacheMode, CredentialsMode, Destination, Initiator, Mode, ParserMetadata, Priority,
-    RedirectMode, RedirectTaint, Referrer, Request, RequestOrigin, RequestPolicyContainer, ResponseTainting,
-    Resumption, ServiceWorkersMode, TraversableForUserPrompts,
+    BlobUrlEntry, CacheMode, CredentialsMode, Destination, Initiator, Mode, NavigationType, ParserMetadata,
+    Priority, RedirectMode, RedirectTaint, Referrer, Request, RequestOrigin, RequestPolicyContainer,
+    ResponseTainting, Resumption, ServiceWorkersMode, TraversableForUserPrompts,
 };
 pub use concepts::request_observer::{CacheDecision, FetchEvent, FetchId, RequestObserver, Upgrade};
 pub use concepts::resource_timing::{BodyInfo, ResourceTiming};

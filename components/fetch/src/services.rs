@@ -164,12 +164,6 @@ pub trait PolicyCheck: Send + Sync + 'static {
     fn should_block_base(&self, _environment: &EnvironmentSettings, _base: &Url) -> PolicyDecision {
         PolicyDecision::Allowed
     }
-    /// Asked before a form is sent.
-    ///
-    /// <https://w3c.github.io/webappsec-csp/#should-block-navigation-request>
-    fn should_block_form_submission(&self, _request: &Request) -> PolicyDecision {
-        PolicyDecision::Allowed
-    }
     /// Asked before a document with these policies is shown inside others, the nearest of which comes first.
     ///
     /// <https://w3c.github.io/webappsec-csp/#should-block-navigation-response>

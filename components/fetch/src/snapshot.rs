@@ -14,9 +14,9 @@ use crate::concepts::method::Method;
 use crate::concepts::origin::{parse_origin, serialize_origin};
 use crate::concepts::referrer_policy::ReferrerPolicy;
 use crate::concepts::request::{
-    CacheMode, CredentialsMode, Destination, Initiator, Mode, ParserMetadata, Priority, RedirectMode,
-    RedirectTaint, Referrer, Request, RequestOrigin, RequestPolicyContainer, ResponseTainting, Resumption,
-    ServiceWorkersMode, TraversableForUserPrompts,
+    CacheMode, CredentialsMode, Destination, Initiator, Mode, NavigationType, ParserMetadata, Priority,
+    RedirectMode, RedirectTaint, Referrer, Request, RequestOrigin, RequestPolicyContainer, ResponseTainting,
+    Resumption, ServiceWorkersMode, TraversableForUserPrompts,
 };
 use crate::concepts::response::{CacheState, Response, ResponseType};
 use crate::environment::{EnvironmentSettings, EnvironmentSnapshot};
@@ -200,6 +200,7 @@ impl Request {
             cryptographic_nonce_metadata: snapshot.cryptographic_nonce_metadata,
             parser_metadata: snapshot.parser_metadata,
             reload_navigation: snapshot.reload_navigation,
+            navigation_type: NavigationType::Other,
             history_navigation: snapshot.history_navigation,
             user_activation: snapshot.user_activation,
             render_blocking: snapshot.render_blocking,

@@ -1,7 +1,8 @@
 // Content Security Policy: https://w3c.github.io/webappsec-csp/
 const { internal } = core;
 const {
-  ArrayPrototypeJoin, Function, ObjectDefineProperty, ReflectApply, ReflectConstruct, ReflectGetPrototypeOf, String,
+  ArrayPrototypeJoin, Error, Function, ObjectDefineProperty, ReflectApply, ReflectConstruct, ReflectGetPrototypeOf,
+  RegExpPrototypeExec, String, StringPrototypeIndexOf, StringPrototypeSlice, StringPrototypeStartsWith,
 } = primordials;
 
 // <https://w3c.github.io/webappsec-csp/#securitypolicyviolationevent>
@@ -18,6 +19,23 @@ const setParts = (slots, init) => {
   for (let index = 0; index < parts.length; index += 1) slots[parts[index]] = init[parts[index]];
 };
 internal.eventInterface("SecurityPolicyViolationEvent", "Event", setParts, members);
+
+// <https://w3c.github.io/webappsec-csp/#violation-source-file>: line, column and file of the script that runs, with colons between; nothing
+// if none does.
+const framePlace = /\(?([^\s()]+):(\d+):(\d+)\)?$/;
+core.export("scriptPlace", () => {
+  let { stack } = new Error();
+  if (typeof stack !== "string") return "";
+  while (stack !== "") {
+    const end = StringPrototypeIndexOf(stack, "\n");
+    const frame = end < 0 ? stack : StringPrototypeSlice(stack, 0, end);
+    stack = end < 0 ? "" : StringPrototypeSlice(stack, end + 1);
+    const place = RegExpPrototypeExec(framePlace, frame);
+    if (place === null || StringPrototypeStartsWith(place[1], "longhaul:")) continue;
+    return place[2] + ":" + place[3] + ":" + place[1];
+  }
+  return "";
+});
 
 // <https://w3c.github.io/webappsec-csp/#can-compile-strings>
 const { EvalError, eval: evaluate } = native.global;

@@ -58,7 +58,7 @@ pub(crate) fn html_name(local: &str) -> QualName {
     QualName::new(None, ns!(html), LocalName::from(local))
 }
 
-fn value_of(attribute: &Node) -> DomString {
+pub(crate) fn value_of(attribute: &Node) -> DomString {
     match &attribute.data {
         NodeData::Attribute { value, .. } => lock(value).clone(),
         _ => DomString::default(),

@@ -209,7 +209,7 @@ impl BrowsingContext {
         *lock(&self.active) = Arc::downgrade(window);
         let scope = window.scope();
         let settings = scope.settings();
-        let allows = |feature: Feature| feature.is_enabled(window, &settings.origin);
+        let allows = |feature: Feature| feature.is_enabled(window);
         let policy = DeferredFetchPolicy {
             deferred_fetch: allows(DEFERRED_FETCH),
             deferred_fetch_minimal: allows(DEFERRED_FETCH_MINIMAL),

@@ -1,14 +1,10 @@
 //! <https://w3c.github.io/webappsec-csp/>, where documents and workers ask it and are told of violations.
 
-use std::sync::Arc;
+use longhaul::fetch::{CspDisposition, InlineContent, PolicyContainer, PolicyDecision, Services};
+use longhaul_idl::runtime::{Exception, Realm};
 
-use longhaul::fetch::{
-    CspDisposition, CspViolation, InlineContent, PolicyContainer, PolicyDecision, Report, Services,
-};
-use longhaul_idl::runtime::{Dictionary, Exception, Realm, TaskSource, Value};
-
-use super::WindowGlobal;
-use crate::dom::node::{NodeRef, object};
+use super::{WindowGlobal, csp_violation};
+use crate::dom::node::NodeRef;
 
 /// The directives that a document's own text cannot give.
 const ONLY_IN_HEADERS: [&str; 3] = ["report-uri", "frame-ancestors", "sandbox"];
@@ -19,21 +15,8 @@ const ONLY_IN_HEADERS: [&str; 3] = ["report-uri", "frame-ancestors", "sandbox"];
 /// What the core throws.
 pub fn obey_policies(realm: &dyn Realm) -> Result<(), Exception> {
     let scope = crate::global_scope(realm)?;
-    let (agent, id) = (Arc::downgrade(realm.agent()), realm.id());
-    let observer = move |report: &Report| {
-        let (Report::ContentSecurityPolicy(violation), Some(agent)) = (report, agent.upgrade()) else {
-            return;
-        };
-        let violation = violation.clone();
-        let fire = move |realm: &dyn Realm| {
-            if let Err(exception) = fire(realm, &violation) {
-                realm.report_exception(exception);
-            }
-        };
-        agent.queue_task(TaskSource::Dom, id, Box::new(fire));
-    };
     let settings = scope.settings();
-    scope.user_agent().services().observe_reports(&settings.id, Arc::new(observer));
+    csp_violation::observe(realm, scope.user_agent().services(), &settings.id);
     restrict_evaluation(realm, &settings.policy_container)
 }
 
@@ -42,48 +25,7 @@ pub(super) fn forget(services: &Services, environment_id: &str) {
     services.forget_reports(environment_id);
 }
 
-/// <https://w3c.github.io/webappsec-csp/#report-violation>, step 3: the event.
-fn fire(realm: &dyn Realm, violation: &CspViolation) -> Result<(), Exception> {
-    let global = realm.global();
-    // FIXME: the event of an inline script or handler is fired at its element, not at the document.
-    let (target, referrer, url) = match global.downcast::<WindowGlobal>() {
-        Some(window) => {
-            let document = window.document_node();
-            let referrer = longhaul_idl::DocumentMethods::referrer(&document, realm)?;
-            (object(document), referrer, Some(window.url()))
-        }
-        None => (global, String::new(), violation.document_url.clone()),
-    };
-    let url = url.map(|url| super::navigate::without_fragment(&url).to_string()).unwrap_or_default();
-    let disposition = match violation.disposition {
-        CspDisposition::Enforce => "enforce",
-        CspDisposition::Report => "report",
-    };
-    let init = Dictionary::new()
-        .with("bubbles", true)
-        .with("composed", true)
-        .with("documentURI", url)
-        .with("referrer", referrer)
-        .with("blockedURI", violation.blocked_uri())
-        .with("effectiveDirective", violation.effective_directive.as_str())
-        .with("violatedDirective", violation.effective_directive.as_str())
-        .with("originalPolicy", violation.original_policy.as_str())
-        .with("sourceFile", "")
-        .with("sample", violation.sample.as_str())
-        .with("disposition", disposition)
-        .with("statusCode", f64::from(violation.status))
-        .with("lineNumber", 0.0)
-        .with("columnNumber", 0.0);
-    let args = vec![
-        Value::Object(target),
-        Value::String("securitypolicyviolation".into()),
-        Value::String("SecurityPolicyViolationEvent".into()),
-        Value::Dictionary(init),
-    ];
-    realm.core("fireEvent", args).map(drop)
-}
-
-fn words(policy: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
+pub(super) fn words(policy: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
     policy.split(';').filter_map(|directive| {
         let mut words = directive.split_ascii_whitespace();
         Some((words.next()?, words))
@@ -102,16 +44,22 @@ pub(super) fn restrict_evaluation(realm: &dyn Realm, policies: &PolicyContainer)
 /// <https://w3c.github.io/webappsec-csp/#can-compile-strings>
 pub(crate) fn may_evaluate(realm: &dyn Realm, source: &str) -> Result<bool, Exception> {
     let scope = crate::global_scope(realm)?;
-    let decision = scope.user_agent().services().policy().should_block_evaluation(scope.settings(), source);
-    Ok(decision == PolicyDecision::Allowed)
+    let ask = || scope.user_agent().services().policy().should_block_evaluation(scope.settings(), source);
+    Ok(csp_violation::told(realm, None, ask) == PolicyDecision::Allowed)
 }
 
-/// Whether text in a window's document may run.
-pub(super) fn allows_inline(window: &WindowGlobal, content: InlineContent<'_>, source: &str) -> bool {
+/// Whether text in a window's document may run; `element` is where it stands.
+pub(super) fn allows_inline(
+    realm: &dyn Realm,
+    window: &WindowGlobal,
+    element: Option<&NodeRef>,
+    content: InlineContent<'_>,
+    source: &str,
+) -> bool {
     let scope = window.scope();
-    let decision =
-        scope.user_agent().services().policy().should_block_inline(scope.settings(), content, source);
-    decision == PolicyDecision::Allowed
+    let ask =
+        || scope.user_agent().services().policy().should_block_inline(scope.settings(), content, source);
+    csp_violation::told(realm, element, ask) == PolicyDecision::Allowed
 }
 
 /// The policies in a `meta` element, without what only a header may say.

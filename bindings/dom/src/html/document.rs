@@ -578,18 +578,11 @@ impl longhaul_idl::DOMParserMethods for DomParser {
         Ok(parsed.unwrap_or_else(|error| {
             // What is not well-formed gives a document that says so.
             let document = new_document(realm.id(), Kind::Xml, type_.as_str(), url);
-            let name = html5ever::QualName::new(None, PARSER_ERROR.into(), "parsererror".into());
-            let root = crate::dom::element::create_element(&document, name);
-            let text = format!("{} (at byte {})", error.what, error.at);
-            root.link(&Node::text(&document, text.into()), None);
-            document.link(&root, None);
+            document.link(&super::xml_parser::error_element(&document, &error), None);
             document
         }))
     }
 }
-
-/// The namespace of the element that tells of a text that is not well-formed.
-const PARSER_ERROR: &str = "http://www.mozilla.org/newlayout/xml/parsererror.xml";
 
 /// A document of a text whose scripts do not run, by its type.
 pub(crate) fn document_of_text(

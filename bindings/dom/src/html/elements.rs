@@ -246,7 +246,8 @@ fn set_handler(
         );
     let Some(window) = window_of(node) else { return Ok(()) };
     let allowed = |text: &DomString| {
-        content_security_policy::allows_inline(&window, InlineContent::ScriptAttribute, text)
+        let content = InlineContent::ScriptAttribute;
+        content_security_policy::allows_inline(realm, &window, Some(node), content, text)
     };
     if text.is_some_and(|text| !allowed(text)) {
         return Ok(());

@@ -25,7 +25,8 @@ pub(super) fn navigate(
     let allowed = same_origin
         && window.allows_scripts()
         && source.is_some_and(|source| {
-            content_security_policy::allows_inline(source, InlineContent::JavascriptUrl, url.as_str())
+            let content = InlineContent::JavascriptUrl;
+            content_security_policy::allows_inline(realm, source, None, content, url.as_str())
         });
     let Some(agent) = window.agent().filter(|_| allowed) else {
         context.release_container(realm);

@@ -8,7 +8,8 @@ use longhaul::fetch::{
 use url::{Origin, Url};
 
 use super::browsing_context::Sandbox;
-use super::permissions_policy::PermissionsPolicy;
+use super::permissions_policy::{CROSS_ORIGIN_ISOLATED, PermissionsPolicy};
+use super::xml_parser::declared_encoding;
 use super::{content_security_policy, element_fetch};
 
 /// The largest document that is loaded.
@@ -35,6 +36,8 @@ pub struct LoadedDocument {
     pub permissions_policy: PermissionsPolicy,
     /// `document.referrer`.
     pub referrer: String,
+    /// The status of its response, or 0 without one.
+    pub status: u16,
 }
 
 /// <https://html.spec.whatwg.org/#cross-origin-opener-policy-value>
@@ -97,6 +100,7 @@ impl LoadedDocument {
         let frame_options = frame_options.iter().map(|value| value.trim().to_ascii_lowercase()).collect();
         let permissions_policy = PermissionsPolicy::of_response(headers, &answered.origin());
         let named = element_fetch::charset(&response);
+        let status = response.status;
         let bytes = match response.body {
             Some(body) => body.read_all(Some(LIMIT)).await.map_err(|error| error.to_string())?,
             None => Bytes::new(),
@@ -104,7 +108,7 @@ impl LoadedDocument {
         let encoding = encoding_rs::Encoding::for_bom(&bytes)
             .map(|(encoding, _)| encoding)
             .or(named)
-            .or_else(|| prescan(&bytes))
+            .or_else(|| if is_xml(&content_type) { declared_encoding(&bytes) } else { prescan(&bytes) })
             .unwrap_or(encoding_rs::UTF_8);
         let (text, encoding, _) = encoding.decode(&bytes);
         Ok(LoadedDocument {
@@ -117,7 +121,13 @@ impl LoadedDocument {
             frame_options,
             permissions_policy,
             referrer: String::new(),
+            status,
         })
+    }
+
+    /// Whether what is of a type is parsed into a page.
+    pub fn is_page(essence: &str) -> bool {
+        essence == "text/html" || is_xml(essence)
     }
 
     /// A document of a text, without policies.
@@ -132,6 +142,7 @@ impl LoadedDocument {
             frame_options: Vec::new(),
             permissions_policy: PermissionsPolicy::default(),
             referrer: String::new(),
+            status: 0,
         }
     }
 
@@ -140,30 +151,20 @@ impl LoadedDocument {
         let mut environment = EnvironmentSettings::for_url(self.url.clone());
         environment.id = id;
         environment.policy_container = self.policy_container.clone();
-        environment.cross_origin_isolated = self.opener_policy == OpenerPolicy::SameOriginPlusEmbedder;
         if Sandbox::of_policies(&self.policy_container).opaque_origin {
             environment.origin = Origin::new_opaque();
             environment.storage_key = format!("opaque:{}", environment.id);
         }
+        environment.refused_features = self.permissions_policy.refused(None, &environment.origin);
+        environment.cross_origin_isolated = self.opener_policy == OpenerPolicy::SameOriginPlusEmbedder
+            && !environment.refuses_feature(CROSS_ORIGIN_ISOLATED.name());
         environment
     }
 
     /// Whether it may be shown inside the documents of these origins, the nearest of which is the container.
-    pub(super) fn may_be_framed(
-        &self,
-        container: &EnvironmentSettings,
-        ancestors: &[Origin],
-        services: &Services,
-    ) -> bool {
+    pub(super) fn may_be_framed(&self, ancestors: &[Origin], services: &Services) -> bool {
         if matches!(self.url.scheme(), "about" | "blob" | "data") {
             return true;
-        }
-        // <https://html.spec.whatwg.org/#check-a-navigation-response's-adherence-to-its-embedder-policy>
-        let isolates = |policy: EmbedderPolicy| policy != EmbedderPolicy::UnsafeNone;
-        if isolates(container.policy_container.embedder_policy)
-            && !isolates(self.policy_container.embedder_policy)
-        {
-            return false;
         }
         let policy = services.policy();
         if policy.should_block_framing(&self.policy_container, &self.url, ancestors)
@@ -196,11 +197,18 @@ impl LoadedDocument {
     }
 
     pub(super) fn is_markup(&self) -> bool {
-        matches!(
-            self.content_type.as_str(),
-            "text/html" | "application/xhtml+xml" | "text/xml" | "application/xml" | "image/svg+xml"
-        )
+        Self::is_page(&self.content_type)
     }
+
+    /// <https://mimesniff.spec.whatwg.org/#xml-mime-type>
+    pub(super) fn is_xml(&self) -> bool {
+        is_xml(&self.content_type)
+    }
+}
+
+/// <https://mimesniff.spec.whatwg.org/#xml-mime-type>, by its essence.
+pub(super) fn is_xml(essence: &str) -> bool {
+    matches!(essence, "text/xml" | "application/xml") || essence.ends_with("+xml")
 }
 
 /// <https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding>, the `meta` elements of it.

@@ -4,6 +4,7 @@ mod beacon;
 mod broadcast_channel;
 mod browsing_context;
 mod content_security_policy;
+mod csp_violation;
 mod document;
 mod element_fetch;
 mod elements;
@@ -68,7 +69,9 @@ pub(crate) use loaded_document::prescan;
 pub(crate) use loading::Loading;
 pub(crate) use message_port::{MessageChannel, MessagePort};
 pub(crate) use parser::parse_fragment;
+pub(crate) use permissions_policy::SYNC_XHR;
 pub(crate) use worker::{SharedWorker, Worker};
+pub(crate) use xml_parser::declared_encoding;
 
 pub(crate) use global_scope::{GlobalScope, global_scope};
 pub(crate) use window_or_worker_global_scope::delay;

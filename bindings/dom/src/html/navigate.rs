@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use longhaul::fetch::{
-    Body, CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, PolicyContainer,
-    PolicyDecision, Referrer, ReferrerPolicy, Request, RequestOrigin, determine_referrer,
+    Body, CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, NavigationType,
+    NetworkError, PolicyContainer, Referrer, ReferrerPolicy, Request, RequestOrigin, check_frame_response,
+    determine_referrer,
 };
 use longhaul_idl::DocumentReadyState;
 use longhaul_idl::runtime::{Dictionary, Exception, Realm, Task, TaskSource, Value};
@@ -13,6 +14,7 @@ use url::{Origin, Url};
 
 use super::browsing_context::{BrowsingContext, Sandbox};
 use super::loaded_document::{LoadedDocument, OpenerPolicy};
+use super::permissions_policy::CROSS_ORIGIN_ISOLATED;
 use super::session_history::{Entry, Place};
 use super::{WindowGlobal, javascript_url, loading, parser};
 use crate::dom::element::{create_element, html_name};
@@ -82,22 +84,22 @@ fn environment(
 ) -> EnvironmentSettings {
     let url = &loaded.url;
     let mut environment = loaded.environment(id);
+    let inherits = matches!(url.scheme(), "about" | "blob" | "data");
+    if let Some(creator) = creator.filter(|_| inherits) {
+        environment.secure_context = creator.secure_context;
+        environment.policy_container = creator.policy_container.clone();
+        // What it says itself while it is parsed is said for its own origin.
+        let own = || longhaul::fetch::serialize_origin(&creator.origin);
+        environment.policy_container.csp_self_origin.get_or_insert_with(own);
+    }
     let inherits = matches!(url.scheme(), "about" | "blob");
     if let Some(creator) = creator.filter(|_| inherits) {
         if url.scheme() == "about" {
             environment.origin = creator.origin.clone();
         }
-        environment.secure_context = creator.secure_context;
-        environment.policy_container = creator.policy_container.clone();
         environment.storage_key = creator.storage_key.clone();
         environment.api_base_url = creator.api_base_url.clone();
         environment.cross_origin_isolated = creator.cross_origin_isolated;
-    }
-    if url.scheme() == "data"
-        && let Some(creator) = creator
-    {
-        environment.policy_container.csp = creator.policy_container.csp.clone();
-        environment.secure_context = creator.secure_context;
     }
     let sandbox = context.sandbox().and(Sandbox::of_policies(&environment.policy_container));
     if sandbox.opaque_origin && environment.origin.is_tuple() {
@@ -115,8 +117,9 @@ fn environment(
         environment.secure_context &= above.secure_context;
         environment.has_cross_site_ancestor =
             above.has_cross_site_ancestor || !longhaul::fetch::same_site(&above.origin, &environment.origin);
-        // NOTE: a frame of another origin would need a permission that nobody can give it here.
-        environment.cross_origin_isolated = above.cross_origin_isolated && above.origin == environment.origin;
+        environment.refused_features = loaded.permissions_policy.refused(Some(context), &environment.origin);
+        environment.cross_origin_isolated =
+            above.cross_origin_isolated && !environment.refuses_feature(CROSS_ORIGIN_ISOLATED.name());
     }
     environment
 }
@@ -290,16 +293,8 @@ pub(super) fn navigate(
         agent.queue_task(TaskSource::Navigation, id, Box::new(finish));
         return;
     }
-    let is_form = navigation.form;
     let mut request = request(context, &active, &goal, url.clone(), navigation);
     let user_agent = active.scope().user_agent().clone();
-    // <https://w3c.github.io/webappsec-csp/#should-block-navigation-request>
-    if is_form
-        && user_agent.services().policy().should_block_form_submission(&request) != PolicyDecision::Allowed
-    {
-        context.release_container(realm);
-        return;
-    }
     let mut options = FetchOptions::default();
     // The frame's place in the timeline is its container's; a page's own is in its own.
     let of_container = context.frame().and_then(|frame| super::elements::window_of(&frame));
@@ -322,6 +317,7 @@ pub(super) fn navigate(
     }));
     let heads = (timing, goal.timing.clone());
     let asked = request.clone();
+    let container = container.map(|container| Arc::clone(container.environment()));
     let spawner = Arc::clone(&agent);
     spawner.spawn(Box::pin(async move {
         let response = user_agent.fetch(request, options).await;
@@ -331,8 +327,15 @@ pub(super) fn navigate(
         if let Some(timing) = &heads.1 {
             timing.head(&response);
         }
-        let nothing = matches!(response.unfiltered().status, 204 | 205);
-        let loaded = match response.is_network_error() {
+        // DEVIATION: where a form may not go its document stays, as in browsers; the standard puts an error page in its place.
+        let is_refused_form = asked.navigation_type == NavigationType::FormSubmission
+            && matches!(response.reason(), Some(NetworkError::Csp { .. }));
+        let nothing = is_refused_form || matches!(response.unfiltered().status, 204 | 205);
+        // A document around it may ask something of what it embeds.
+        let may_be_embedded = container.is_none_or(|container| {
+            check_frame_response(&container, asked.destination, &response, user_agent.services()).is_ok()
+        });
+        let loaded = match response.is_network_error() || !may_be_embedded {
             true => None,
             false => LoadedDocument::from_response(response, &url).await.ok(),
         };
@@ -366,6 +369,9 @@ fn request(
     request.use_url_credentials = true;
     request.user_activation = navigation.user_activation;
     request.reload_navigation = navigation.reload;
+    if navigation.form {
+        request.navigation_type = NavigationType::FormSubmission;
+    }
     request.initiator_type = navigation.initiator_type.map(str::to_owned);
     request.destination = match context.frame() {
         Some(frame) if frame.is_html("frame") => Destination::Frame,
@@ -488,6 +494,8 @@ pub(super) fn replace_by_text(
     let mut loaded = LoadedDocument::of_text(window.url(), text);
     loaded.policy_container = settings.policy_container.clone();
     loaded.opener_policy = window.opener_policy();
+    loaded.status = window.status();
+    loaded.permissions_policy = window.permissions_policy();
     let document = window.document_node();
     let goal = Goal {
         context: Arc::clone(context),
@@ -525,7 +533,7 @@ fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
     let loaded = loaded.filter(|loaded| {
         let Some(parent) = &parent else { return true };
         let services = parent.scope();
-        loaded.may_be_framed(parent.environment(), &context.ancestors(), services.user_agent().services())
+        loaded.may_be_framed(&context.ancestors(), services.user_agent().services())
     });
     unload(&context);
     let failed = loaded.is_none();
@@ -559,6 +567,7 @@ fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
     }
     context.destroy_windows();
     window.set_permissions_policy(loaded.permissions_policy.clone());
+    window.set_status(loaded.status);
     context.set_active(&window);
     window.set_opener_policy(loaded.opener_policy);
     // The entry that is shown from here on.
@@ -634,6 +643,9 @@ pub(super) fn parse(realm: &dyn Realm, document: &NodeRef, loaded: &LoadedDocume
         data.set_encoding(loaded.encoding);
         *lock(&data.referrer) = loaded.referrer.clone();
     }
+    if loaded.is_xml() {
+        return parser::start_xml(realm, document, &loaded.text);
+    }
     if loaded.is_markup() {
         return parser::start(realm, document, &loaded.text);
     }
@@ -659,6 +671,7 @@ pub fn load_document(realm: &dyn Realm, loaded: &LoadedDocument, told: Task) -> 
         window.has_realm(realm)?;
         // What it may put off depends on it.
         window.set_permissions_policy(loaded.permissions_policy.clone());
+        window.set_status(loaded.status);
         window.context().set_active(&window);
     }
     loading::when_loaded(realm, &document, told);

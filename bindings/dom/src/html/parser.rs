@@ -1,4 +1,4 @@
-//! <https://html.spec.whatwg.org/#parsing>: html5ever, stopping where a script stands.
+//! <https://html.spec.whatwg.org/#parsing>: html5ever, or the parser of XML, stopping where a script stands.
 //!
 //! A parser lives on its agent's thread, as the engine does; the document is found by its address.
 
@@ -17,6 +17,7 @@ use html5ever::{Attribute, ExpandedName, QualName, ns};
 use longhaul_idl::DocumentReadyState;
 use longhaul_idl::runtime::{Exception, Realm, TaskSource, Value};
 
+use super::xml_parser::{Advance, PageParser};
 use super::{document, loading, script_element};
 use crate::dom::element::create_element;
 use crate::dom::mutation;
@@ -44,8 +45,7 @@ pub(super) fn abort(document: &NodeRef) {
 }
 
 struct Parser {
-    tokenizer: Tokenizer<TreeBuilder<NodeRef, Sink>>,
-    input: BufferQueue,
+    kind: Kind,
     /// Whether all input is there.
     complete: Cell<bool>,
     /// Whether it waits for a script.
@@ -54,8 +54,18 @@ struct Parser {
     nesting: Cell<u32>,
 }
 
-impl Parser {
-    fn new(document: &NodeRef) -> Rc<Self> {
+enum Kind {
+    Html(Box<HtmlParser>),
+    Xml(RefCell<PageParser>),
+}
+
+struct HtmlParser {
+    tokenizer: Tokenizer<TreeBuilder<NodeRef, Sink>>,
+    input: BufferQueue,
+}
+
+impl HtmlParser {
+    fn new(document: &NodeRef) -> Box<Self> {
         let is_srcdoc =
             document.document_data().is_some_and(|data| data.url().as_str().starts_with("about:srcdoc"));
         let options = TreeBuilderOpts {
@@ -64,13 +74,23 @@ impl Parser {
             ..TreeBuilderOpts::default()
         };
         let builder = TreeBuilder::new(Sink::new(document, false), options);
-        Rc::new(Self {
+        Box::new(Self {
             tokenizer: Tokenizer::new(builder, TokenizerOpts::default()),
             input: BufferQueue::default(),
-            complete: Cell::new(false),
-            paused: Cell::new(false),
-            nesting: Cell::new(0),
         })
+    }
+
+    /// Goes on with an input.
+    fn feed(&self, realm: &dyn Realm, input: &BufferQueue) -> Advance {
+        loop {
+            let result = self.tokenizer.feed(input);
+            self.settle(realm);
+            match result {
+                TokenizerResult::Done => return Advance::End,
+                TokenizerResult::Script(script) => return Advance::Script(script),
+                TokenizerResult::EncodingIndicator(_) => {}
+            }
+        }
     }
 
     /// Tells HTML of the nodes that were put into the tree since.
@@ -80,20 +100,57 @@ impl Parser {
             if inserted.is_empty() {
                 return;
             }
-            for node in inserted {
-                let told = super::parsed(realm, &node);
-                if let Err(exception) = told {
-                    realm.report_exception(exception);
-                }
+            tell(realm, inserted);
+        }
+    }
+}
+
+/// Tells HTML of nodes that a parser has put into the tree.
+fn tell(realm: &dyn Realm, inserted: Vec<NodeRef>) {
+    for node in inserted {
+        if let Err(exception) = super::parsed(realm, &node) {
+            realm.report_exception(exception);
+        }
+    }
+}
+
+impl Parser {
+    fn new(kind: Kind) -> Rc<Self> {
+        Rc::new(Self { kind, complete: Cell::new(false), paused: Cell::new(false), nesting: Cell::new(0) })
+    }
+
+    fn advance(&self, realm: &dyn Realm) -> Advance {
+        match &self.kind {
+            Kind::Html(html) => html.feed(realm, &html.input),
+            Kind::Xml(xml) => {
+                let (advance, inserted) = xml.borrow_mut().advance();
+                tell(realm, inserted);
+                advance
             }
+        }
+    }
+
+    fn settle(&self, realm: &dyn Realm) {
+        if let Kind::Html(html) = &self.kind {
+            html.settle(realm);
         }
     }
 }
 
 /// Begins to parse a document's text.
 pub(super) fn start(realm: &dyn Realm, document: &NodeRef, text: &str) {
-    let parser = Parser::new(document);
-    parser.input.push_back(StrTendril::from(text));
+    let html = HtmlParser::new(document);
+    html.input.push_back(StrTendril::from(text));
+    start_with(realm, document, Kind::Html(html));
+}
+
+/// Begins to parse a document's text that is XML.
+pub(super) fn start_xml(realm: &dyn Realm, document: &NodeRef, text: &str) {
+    start_with(realm, document, Kind::Xml(RefCell::new(PageParser::new(document, text))));
+}
+
+fn start_with(realm: &dyn Realm, document: &NodeRef, kind: Kind) {
+    let parser = Parser::new(kind);
     parser.complete.set(true);
     PARSERS.with_borrow_mut(|parsers| parsers.insert(key(document), parser));
     pump(realm, document);
@@ -142,11 +199,9 @@ fn pump(realm: &dyn Realm, document: &NodeRef) {
         return;
     }
     loop {
-        let result = parser.tokenizer.feed(&parser.input);
-        parser.settle(realm);
-        match result {
-            TokenizerResult::Done => break,
-            TokenizerResult::Script(script) => {
+        match parser.advance(realm) {
+            Advance::End => break,
+            Advance::Script(script) => {
                 parser.nesting.set(1);
                 let outcome = script_element::ended_by_parser(realm, &script);
                 parser.nesting.set(0);
@@ -163,11 +218,12 @@ fn pump(realm: &dyn Realm, document: &NodeRef) {
                     }
                 }
             }
-            TokenizerResult::EncodingIndicator(_) => {}
         }
     }
     if parser.complete.get() {
-        parser.tokenizer.end();
+        if let Kind::Html(html) = &parser.kind {
+            html.tokenizer.end();
+        }
         parser.settle(realm);
         abort(document);
         end(realm, document);
@@ -199,7 +255,8 @@ pub(super) fn open(realm: &dyn Realm, document: &NodeRef) -> Result<(), Exceptio
     data.set_quirks(false);
     data.set_ready_state(DocumentReadyState::Loading);
     loading::reopened(document);
-    PARSERS.with_borrow_mut(|parsers| parsers.insert(key(document), Parser::new(document)));
+    let parser = Parser::new(Kind::Html(HtmlParser::new(document)));
+    PARSERS.with_borrow_mut(|parsers| parsers.insert(key(document), parser));
     Ok(())
 }
 
@@ -230,21 +287,20 @@ pub(super) fn write(realm: &dyn Realm, document: &NodeRef, text: &str) -> Result
         parser = parser_of(document);
     }
     let Some(parser) = parser else { return Ok(()) };
+    let Kind::Html(html) = &parser.kind else { return Ok(()) };
     let written = BufferQueue::default();
     written.push_back(StrTendril::from(text));
     if parser.paused.get() {
-        parser.input.push_back(StrTendril::from(text));
+        html.input.push_back(StrTendril::from(text));
         return Ok(());
     }
     let before = parser.nesting.get();
     parser.nesting.set(before + 1);
     let mut blocked = false;
     while !written.is_empty() {
-        let result = parser.tokenizer.feed(&written);
-        parser.settle(realm);
-        if let TokenizerResult::Script(script) = result {
+        if let Advance::Script(script) = html.feed(realm, &written) {
             let outcome = script_element::ended_by_parser(realm, &script);
-            parser.settle(realm);
+            html.settle(realm);
             if matches!(outcome, script_element::Outcome::Blocks) {
                 blocked = true;
                 break;
@@ -259,7 +315,7 @@ pub(super) fn write(realm: &dyn Realm, document: &NodeRef, text: &str) -> Result
             rest.push(chunk);
         }
         for chunk in rest.into_iter().rev() {
-            parser.input.push_front(chunk);
+            html.input.push_front(chunk);
         }
     }
     Ok(())
@@ -289,6 +345,16 @@ pub(crate) fn parse_fragment(_: &dyn Realm, context: &NodeRef, text: &str) -> Re
         Some(content) => content.document().unwrap_or_else(|| Arc::clone(&document)),
         None => Arc::clone(&document),
     };
+    if document.document_data().is_some_and(|data| !data.is_html()) {
+        let root = super::xml_parser::parse_fragment(context, &owner, text)
+            .map_err(|error| Exception::dom("SyntaxError", error.what))?;
+        let fragment = Node::fragment(&owner);
+        for child in root.children_list() {
+            child.unlink();
+            fragment.link(&child, None);
+        }
+        return Ok(fragment);
+    }
     let scripting = document.document_data().is_some_and(|data| data.window().is_some());
     let inert = crate::dom::document::plain_document(
         document.realm_id(),

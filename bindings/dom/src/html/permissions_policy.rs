@@ -1,8 +1,6 @@
 //! <https://w3c.github.io/webappsec-permissions-policy/>: which features a document may use, by its header, by the `allow` attribute
 //! of the frame that it is in, and by the document around it.
 
-use std::sync::Arc;
-
 use longhaul::fetch::{HeaderList, Origin, parse_origin, same_origin};
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
 
@@ -24,23 +22,57 @@ enum DefaultAllowlist {
     OwnOrigin,
 }
 
+/// <https://html.spec.whatwg.org/#cross-origin-isolated-feature>
+pub(crate) const CROSS_ORIGIN_ISOLATED: Feature =
+    Feature { name: "cross-origin-isolated", default: DefaultAllowlist::OwnOrigin };
 /// <https://fetch.spec.whatwg.org/#dom-permissionspolicy-deferred-fetch>
 pub(crate) const DEFERRED_FETCH: Feature =
     Feature { name: "deferred-fetch", default: DefaultAllowlist::OwnOrigin };
 /// <https://fetch.spec.whatwg.org/#dom-permissionspolicy-deferred-fetch-minimal>
 pub(crate) const DEFERRED_FETCH_MINIMAL: Feature =
     Feature { name: "deferred-fetch-minimal", default: DefaultAllowlist::Everybody };
+/// <https://wicg.github.io/local-network-access/#permissions>
+pub(crate) const LOCAL_NETWORK: Feature =
+    Feature { name: "local-network", default: DefaultAllowlist::OwnOrigin };
+/// <https://wicg.github.io/local-network-access/#permissions>
+pub(crate) const LOOPBACK_NETWORK: Feature =
+    Feature { name: "loopback-network", default: DefaultAllowlist::OwnOrigin };
+/// <https://github.com/w3c/webappsec-permissions-policy/blob/main/features.md#standardized-features>
+pub(crate) const SYNC_XHR: Feature = Feature { name: "sync-xhr", default: DefaultAllowlist::Everybody };
+
+/// All that are known here. What a document may not use of them is in its environment; whoever offers a feature asks there.
+const FEATURES: [Feature; 6] = [
+    CROSS_ORIGIN_ISOLATED,
+    DEFERRED_FETCH,
+    DEFERRED_FETCH_MINIMAL,
+    LOCAL_NETWORK,
+    LOOPBACK_NETWORK,
+    SYNC_XHR,
+];
 
 /// <https://w3c.github.io/webappsec-permissions-policy/#allowlists>
 #[derive(Clone, Debug, Default)]
 struct Allowlist {
     everybody: bool,
+    /// The frame's own origin, which is nobody else's: that of a sandbox or of a `data:` URL.
+    opaque: bool,
     origins: Vec<Origin>,
 }
 
 impl Allowlist {
     fn matches(&self, origin: &Origin) -> bool {
-        self.everybody || self.origins.iter().any(|known| same_origin(known, origin))
+        self.everybody
+            || self.opaque && !origin.is_tuple()
+            || self.origins.iter().any(|known| same_origin(known, origin))
+    }
+
+    /// DEVIATION: the standard makes a new opaque origin for what a sandboxed frame shows, which matches nothing; browsers mean the
+    /// one that the frame will have.
+    fn add(&mut self, origin: &Origin) {
+        match origin.is_tuple() {
+            true => self.origins.push(origin.clone()),
+            false => self.opaque = true,
+        }
     }
 }
 
@@ -57,8 +89,14 @@ impl PermissionsPolicy {
         let Ok(dictionary) = Parser::new(&value).parse::<Dictionary>() else { return Self::default() };
         let add = |list: &mut Allowlist, item: &BareItem| match item {
             BareItem::Token(word) if word.as_str() == "*" => list.everybody = true,
-            BareItem::Token(word) if word.as_str() == "self" => list.origins.push(origin.clone()),
-            BareItem::String(text) => list.origins.push(parse_origin(text.as_str())),
+            BareItem::Token(word) if word.as_str() == "self" => list.add(origin),
+            BareItem::String(text) => {
+                // What is no origin is nobody's.
+                let listed = parse_origin(text.as_str());
+                if listed.is_tuple() {
+                    list.add(&listed);
+                }
+            }
             _ => {}
         };
         let declared = dictionary.into_iter().map(|(feature, entry)| {
@@ -74,8 +112,9 @@ impl PermissionsPolicy {
         Self(declared.collect())
     }
 
-    /// <https://w3c.github.io/webappsec-permissions-policy/#parse-policy-directive>: an `allow` attribute of a document's frame.
-    fn of_attribute(text: &str, own: &Origin, source: Option<&Origin>) -> Self {
+    /// <https://w3c.github.io/webappsec-permissions-policy/#parse-policy-directive>: an `allow` attribute in a document of the origin
+    /// `own`, of a frame that shows what is of the origin `source`.
+    fn of_attribute(text: &str, own: &Origin, source: &Origin) -> Self {
         let mut declared = Vec::new();
         for directive in text.split(';') {
             let mut words = directive.split_ascii_whitespace();
@@ -86,15 +125,20 @@ impl PermissionsPolicy {
                 is_bare = false;
                 match word.to_ascii_lowercase().as_str() {
                     "*" => list.everybody = true,
-                    "'self'" => list.origins.push(own.clone()),
-                    "'src'" => list.origins.extend(source.cloned()),
+                    "'self'" => list.add(own),
+                    "'src'" => list.add(source),
                     "'none'" => {}
-                    _ => list.origins.push(parse_origin(word)),
+                    _ => {
+                        let listed = parse_origin(word);
+                        if listed.is_tuple() {
+                            list.add(&listed);
+                        }
+                    }
                 }
             }
             // Without a list it is for what the frame shows.
             if is_bare {
-                list.origins.extend(source.cloned());
+                list.add(source);
             }
             declared.push((feature.to_owned(), list));
         }
@@ -104,47 +148,70 @@ impl PermissionsPolicy {
     fn declared(&self, feature: Feature) -> Option<&Allowlist> {
         self.0.iter().find(|(name, _)| name == feature.name).map(|(_, list)| list)
     }
+
+    /// The features that a document which declares this may not use, in a frame or, without one, at the top.
+    ///
+    /// <https://w3c.github.io/webappsec-permissions-policy/#algo-create-for-navigable>, of which what the document declares for its
+    /// own origin is the whole of <https://w3c.github.io/webappsec-permissions-policy/#algo-is-feature-enabled> that it asks later.
+    pub(super) fn refused(&self, context: Option<&BrowsingContext>, origin: &Origin) -> Vec<String> {
+        let is_enabled = |feature: &&Feature| {
+            context.is_none_or(|context| feature.is_inherited(context, origin))
+                && self.declared(**feature).is_none_or(|list| list.matches(origin))
+        };
+        let refused = FEATURES.iter().filter(|feature| !is_enabled(feature));
+        refused.map(|feature| feature.name.to_owned()).collect()
+    }
+}
+
+/// What the `allow` attribute of a frame means by `'src'`.
+///
+/// <https://w3c.github.io/webappsec-permissions-policy/#algo-get-declared-origin>
+fn declared_origin(context: &BrowsingContext, frame: &crate::dom::node::NodeRef, own: &Origin) -> Origin {
+    if context.sandbox().opaque_origin {
+        return Origin::new_opaque();
+    }
+    match super::elements::url_attribute(frame, "src") {
+        Some(url) if !frame.has_attr("srcdoc") && url.scheme() != "about" => url.origin(),
+        _ => own.clone(),
+    }
 }
 
 impl Feature {
+    pub(crate) const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Whether what is around a browsing context lets a document of an origin in it use the feature.
+    ///
     /// <https://w3c.github.io/webappsec-permissions-policy/#algo-define-inherited-policy-in-container>
     pub(crate) fn is_inherited(self, context: &BrowsingContext, origin: &Origin) -> bool {
         // 1.
         let (Some(frame), Some(parent)) = (context.frame(), context.parent()) else { return true };
         let Some(container) = parent.active() else { return false };
         let own = container.environment().origin.clone();
-        // 2., 3.
-        let declared = container.permissions_policy();
-        if !self.is_enabled(&container, &own) {
+        // 2.
+        if !self.is_enabled(&container) {
             return false;
         }
-        if let Some(list) = declared.declared(self)
+        // 3. Whom the document around it names at all.
+        if let Some(list) = container.permissions_policy().declared(self)
             && !list.matches(origin)
         {
             return false;
         }
         // 4.–6. The attribute.
-        let source = super::elements::url_attribute(&frame, "src").map(|url| url.origin());
-        let source = if frame.has_attr("srcdoc") || source.is_none() { Some(own.clone()) } else { source };
+        let source = declared_origin(context, &frame, &own);
         let attribute = frame.attr("allow").unwrap_or_default();
-        if let Some(list) = PermissionsPolicy::of_attribute(&attribute, &own, source.as_ref()).declared(self)
-        {
+        if let Some(list) = PermissionsPolicy::of_attribute(&attribute, &own, &source).declared(self) {
             return list.matches(origin);
         }
         // 7.–9. The default.
         self.default == DefaultAllowlist::Everybody || same_origin(&own, origin)
     }
 
-    /// <https://w3c.github.io/webappsec-permissions-policy/#algo-is-feature-enabled>
-    pub(crate) fn is_enabled(self, window: &Arc<WindowGlobal>, origin: &Origin) -> bool {
-        let own = &window.environment().origin;
-        if !self.is_inherited(&window.context(), own) {
-            return false;
-        }
-        match window.permissions_policy().declared(self) {
-            Some(list) => list.matches(origin),
-            None => self.default == DefaultAllowlist::Everybody || same_origin(own, origin),
-        }
+    /// Whether a window's document may use it.
+    pub(crate) fn is_enabled(self, window: &WindowGlobal) -> bool {
+        !window.environment().refuses_feature(self.name)
     }
 }
 
@@ -185,7 +252,7 @@ mod tests {
     fn attributes_are_lists_of_words() {
         let own = parse_origin("https://own.example");
         let source = parse_origin("https://src.example");
-        let of = |text: &str| PermissionsPolicy::of_attribute(text, &own, Some(&source));
+        let of = |text: &str| PermissionsPolicy::of_attribute(text, &own, &source);
         for (text, at_home, at_source) in [
             ("deferred-fetch", Some(false), Some(true)),
             ("x; deferred-fetch 'self'", Some(true), Some(false)),
@@ -198,5 +265,29 @@ mod tests {
             assert_eq!(allowed(&of(text), "https://own.example"), at_home, "{text}");
             assert_eq!(allowed(&of(text), "https://src.example"), at_source, "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_document_declares_is_refused_to_it() {
+        let own = parse_origin("https://own.example");
+        let mut headers = HeaderList::new();
+        headers.append("Permissions-Policy", "sync-xhr=(), deferred-fetch=(\"https://other.example\")");
+        headers.append("Permissions-Policy", "unknown=(), loopback-network=self");
+        let policy = PermissionsPolicy::of_response(&headers, &own);
+        assert_eq!(policy.refused(None, &own), ["deferred-fetch", "sync-xhr"]);
+        assert!(PermissionsPolicy::default().refused(None, &own).is_empty());
+        // Without being named it is refused whatever is opaque.
+        assert_eq!(
+            policy.refused(None, &Origin::new_opaque()),
+            ["deferred-fetch", "loopback-network", "sync-xhr"]
+        );
+    }
+
+    #[test]
+    fn an_opaque_source_is_the_frames_own_origin() {
+        let own = parse_origin("https://own.example");
+        let policy = PermissionsPolicy::of_attribute("deferred-fetch", &own, &Origin::new_opaque());
+        let list = policy.declared(DEFERRED_FETCH).unwrap();
+        assert!(list.matches(&Origin::new_opaque()) && !list.matches(&own));
     }
 }

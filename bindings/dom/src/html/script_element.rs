@@ -181,7 +181,9 @@ fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
     // 20. Inline scripts that a policy refuses.
     let nonce = element.nonce_slot().filter(|_| content_security_policy::is_nonceable(element));
     let inline = InlineContent::Script { nonce: nonce.as_deref(), parser_inserted: by_parser };
-    if !has("src") && !content_security_policy::allows_inline(&window, inline, &source_text) {
+    if !has("src")
+        && !content_security_policy::allows_inline(realm, &window, Some(element), inline, &source_text)
+    {
         return Outcome::Nothing;
     }
     // 21. The old `for` and `event` pair, other than for the window's load.

@@ -1,6 +1,6 @@
 //! <https://html.spec.whatwg.org/#the-window-object>
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use longhaul::fetch::{EnvironmentSettings, PolicyDecision, ReferrerPolicy};
@@ -12,7 +12,7 @@ use longhaul_idl::{DeferredRequestInit, RequestInfo, RequestInit, TimerHandler, 
 use url::Url;
 
 use super::browsing_context::{BrowsingContext, Sandbox, WindowRealms};
-use super::loaded_document::OpenerPolicy;
+use super::loaded_document::{OpenerPolicy, is_xml};
 use super::module_map::{ModuleMap, ModuleMapOptions};
 use super::navigate::{Navigation, navigate};
 use super::permissions_policy::PermissionsPolicy;
@@ -39,6 +39,8 @@ pub struct WindowGlobal {
     initial: AtomicBool,
     opener_policy: Mutex<OpenerPolicy>,
     permissions_policy: Mutex<PermissionsPolicy>,
+    /// The status of its document's response.
+    status: AtomicU16,
     /// Keeps the document's wrapper, and with it those of its nodes.
     held_document: Mutex<Option<Held>>,
 }
@@ -84,11 +86,11 @@ impl WindowGlobal {
     }
 
     /// The window of a page that is about to be loaded, in a top-level browsing context whose windows get their realms from
-    /// `realms`. The realm's id must be [`Self::realm_id`].
-    pub fn top_level(options: GlobalOptions, realms: Arc<dyn WindowRealms>) -> Arc<Self> {
+    /// `realms`. The realm's id must be [`Self::realm_id`]. The type's essence says whether the page is HTML or XML.
+    pub fn top_level(options: GlobalOptions, realms: Arc<dyn WindowRealms>, content_type: &str) -> Arc<Self> {
         let url = options.environment.creation_url.clone();
         let context = BrowsingContext::new(None, None, "", Some(realms));
-        let window = Self::in_context(options, &context, url, "text/html");
+        let window = Self::in_context(options, &context, url, content_type);
         context.set_active(&window);
         window
     }
@@ -101,11 +103,7 @@ impl WindowGlobal {
     ) -> Arc<Self> {
         let realm = RealmId::next();
         // NOTE: text and pictures are shown by documents of HTML.
-        let kind = match content_type {
-            "text/xml" | "application/xml" => Kind::Xml,
-            other if other.ends_with("+xml") => Kind::Xml,
-            _ => Kind::Html,
-        };
+        let kind = if is_xml(content_type) { Kind::Xml } else { Kind::Html };
         let sandbox = context.sandbox().and(Sandbox::of_policies(&options.environment.policy_container));
         let document = new_document(realm, kind, content_type, url);
         if let Some(data) = document.document_data() {
@@ -140,6 +138,7 @@ impl WindowGlobal {
                 initial: AtomicBool::new(false),
                 opener_policy: Mutex::default(),
                 permissions_policy: Mutex::default(),
+                status: AtomicU16::new(0),
                 held_document: Mutex::default(),
             }
         })
@@ -241,6 +240,14 @@ impl WindowGlobal {
 
     pub(super) fn set_permissions_policy(&self, policy: PermissionsPolicy) {
         *lock(&self.permissions_policy) = policy;
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.status.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_status(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
     }
 
     pub(super) fn opener_policy(&self) -> OpenerPolicy {

@@ -1,5 +1,5 @@
 //! XML documents: <https://www.w3.org/TR/xml/> and <https://www.w3.org/TR/xml-names/>, of what came whole. Nothing outside of the
-//! text is read, and no script runs.
+//! text is read. Whoever parses a page stops where a script stands.
 
 use std::sync::Arc;
 
@@ -17,6 +17,21 @@ const DEPTH: usize = 512;
 const ENTITIES: usize = 1024;
 const EXPANDED: usize = 1 << 20;
 
+/// The document types that declare the names of HTML's characters.
+///
+/// <https://html.spec.whatwg.org/#parsing-xhtml-documents>
+const HTML_ENTITIES: [&str; 9] = [
+    "-//W3C//DTD XHTML 1.0 Transitional//EN",
+    "-//W3C//DTD XHTML 1.1//EN",
+    "-//W3C//DTD XHTML 1.0 Strict//EN",
+    "-//W3C//DTD XHTML 1.0 Frameset//EN",
+    "-//W3C//DTD XHTML Basic 1.0//EN",
+    "-//W3C//DTD XHTML 1.1 plus MathML 2.0//EN",
+    "-//W3C//DTD XHTML 1.1 plus MathML 2.0 plus SVG 1.1//EN",
+    "-//W3C//DTD MathML 2.0//EN",
+    "-//WAPFORUM//DTD XHTML Mobile 1.0//EN",
+];
+
 /// The text is not well-formed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotWellFormed {
@@ -28,20 +43,126 @@ pub(crate) struct NotWellFormed {
 
 type Result<T> = std::result::Result<T, NotWellFormed>;
 
-/// Parses a text into a document that is empty. Where it is not well-formed, what came before is in the document.
+/// Parses a text into a document that is empty and whose scripts do not run. Where it is not well-formed, what came before is in
+/// the document.
 pub(crate) fn parse(document: &NodeRef, text: &str) -> Result<()> {
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let mut parser = Parser {
-        text,
-        at: 0,
-        document: Arc::clone(document),
-        open: Vec::new(),
-        namespaces: Vec::new(),
-        entities: Vec::new(),
-        expanded: 0,
-        pending: String::new(),
-    };
-    parser.document()
+    let mut parser = Parser { text: without_mark(text), state: State::new(document, Scripts::Never) };
+    while !matches!(parser.step()?, Step::End) {}
+    Ok(())
+}
+
+/// Parses what stands in an element of an XML document, without running its scripts.
+///
+/// <https://html.spec.whatwg.org/#xml-fragment-parsing-algorithm>
+pub(super) fn parse_fragment(context: &NodeRef, owner: &NodeRef, text: &str) -> Result<NodeRef> {
+    let name = context.element().map_or_else(|| qual_name(None, "", "root"), |element| element.name.clone());
+    let root = create_element(owner, name);
+    let mut state = State::new(owner, Scripts::Never);
+    // The namespaces that are declared there, the outermost first.
+    let mut around = Some(Arc::clone(context));
+    let mut declared = Vec::new();
+    while let Some(node) = around {
+        if let Some(element) = node.element() {
+            for attribute in node.attribute_list() {
+                let Some(name) = crate::dom::element::name_of(&attribute) else { continue };
+                if &*name.ns == XMLNS {
+                    let prefix = if name.prefix.is_some() { &*name.local } else { "" };
+                    let value = crate::dom::element::value_of(&attribute);
+                    declared.push((prefix.to_owned(), value.into()));
+                }
+            }
+            let prefix = element.name.prefix.as_ref().map_or("", |prefix| &**prefix);
+            declared.push((prefix.to_owned(), element.name.ns.to_string()));
+        }
+        around = node.parent();
+    }
+    declared.reverse();
+    state.namespaces = declared;
+    state.is_fragment = true;
+    state.begun = true;
+    state.open.push(Open { node: Arc::clone(&root), qualified: String::new(), namespaces: 0 });
+    let mut parser = Parser { text, state };
+    while !matches!(parser.step()?, Step::End) {}
+    Ok(root)
+}
+
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{FEFF}').unwrap_or(text)
+}
+
+/// The encoding that an XML declaration names.
+///
+/// <https://www.w3.org/TR/xml/#charencoding>
+pub(crate) fn declared_encoding(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+    let head =
+        std::str::from_utf8(bytes.get(..bytes.len().min(1024))?.split(|byte| *byte == b'>').next()?).ok()?;
+    let rest =
+        head.strip_prefix("<?xml")?.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
+    let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c))?;
+    let label = rest[1..].split(quote).next()?;
+    encoding_rs::Encoding::for_label(label.as_bytes())
+}
+
+/// Parses a page, up to a script at a time.
+pub(super) struct PageParser {
+    text: String,
+    /// Taken while it parses.
+    state: Option<State>,
+}
+
+/// How far a page's parser has come.
+pub(super) enum Advance {
+    /// To the end of a script.
+    Script(NodeRef),
+    /// To the end of the text.
+    End,
+}
+
+impl PageParser {
+    pub(super) fn new(document: &NodeRef, text: &str) -> Self {
+        Self { text: without_mark(text).to_owned(), state: Some(State::new(document, Scripts::OfThePage)) }
+    }
+
+    /// Goes on to the next script or to the end, and gives the elements that were put into the tree meanwhile.
+    ///
+    /// <https://html.spec.whatwg.org/#parsing-xhtml-documents>
+    pub(super) fn advance(&mut self) -> (Advance, Vec<NodeRef>) {
+        let Some(state) = self.state.take() else { return (Advance::End, Vec::new()) };
+        let mut parser = Parser { text: &self.text, state };
+        let advance = loop {
+            match parser.step() {
+                Ok(Step::Further) => {}
+                Ok(Step::Script(script)) => break Advance::Script(script),
+                Ok(Step::End) => break Advance::End,
+                Err(error) => {
+                    // What came before stays, and what is wrong stands in front of it.
+                    let told = error_element(&parser.state.document, &error);
+                    match parser.state.document.document_element_node() {
+                        Some(root) => root.link(&told, root.first_child().as_ref()),
+                        None => parser.state.document.link(&told, None),
+                    }
+                    break Advance::End;
+                }
+            }
+        };
+        let mut state = parser.state;
+        let inserted = std::mem::take(&mut state.inserted);
+        if matches!(advance, Advance::Script(_)) {
+            self.state = Some(state);
+        }
+        (advance, inserted)
+    }
+}
+
+/// The namespace of the element that tells of a text that is not well-formed.
+const PARSER_ERROR: &str = "http://www.mozilla.org/newlayout/xml/parsererror.xml";
+
+/// An element that says what is not well-formed.
+pub(super) fn error_element(document: &NodeRef, error: &NotWellFormed) -> NodeRef {
+    let element = create_element(document, qual_name(None, PARSER_ERROR, "parsererror"));
+    let text = format!("{} (at byte {})", error.what, error.at);
+    element.link(&Node::text(document, text.into()), None);
+    element
 }
 
 /// An element whose end has not come.
@@ -52,17 +173,70 @@ struct Open {
     namespaces: usize,
 }
 
-struct Parser<'a> {
-    text: &'a str,
+/// Whose scripts the text has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scripts {
+    Never,
+    OfThePage,
+}
+
+/// One thing of the text is in the tree.
+enum Step {
+    Further,
+    /// A script of the page has ended.
+    Script(NodeRef),
+    End,
+}
+
+/// Where a parser is in its text.
+struct State {
     at: usize,
     document: NodeRef,
+    scripts: Scripts,
+    /// Whether the first open element is the context, whose end does not come.
+    is_fragment: bool,
     open: Vec<Open>,
     /// Prefix, empty for the default namespace, and namespace.
     namespaces: Vec<(String, String)>,
     entities: Vec<(String, String)>,
+    /// Whether the names of HTML's characters are known.
+    html_entities: bool,
     expanded: usize,
     /// Text that is not in the tree yet.
     pending: String,
+    /// Whether the declaration has been looked for, and the document type.
+    begun: bool,
+    doctype: bool,
+    /// The line that a byte is in.
+    line: (usize, u64),
+    /// Elements that HTML has not been told of yet.
+    inserted: Vec<NodeRef>,
+}
+
+impl State {
+    fn new(document: &NodeRef, scripts: Scripts) -> Self {
+        Self {
+            at: 0,
+            document: Arc::clone(document),
+            scripts,
+            is_fragment: false,
+            open: Vec::new(),
+            namespaces: Vec::new(),
+            entities: Vec::new(),
+            html_entities: false,
+            expanded: 0,
+            pending: String::new(),
+            begun: false,
+            doctype: false,
+            line: (0, 1),
+            inserted: Vec::new(),
+        }
+    }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    state: State,
 }
 
 /// <https://www.w3.org/TR/xml/#NT-Char>
@@ -111,11 +285,11 @@ fn lines(text: &str) -> String {
 
 impl<'a> Parser<'a> {
     fn wrong<T>(&self, what: &'static str) -> Result<T> {
-        Err(NotWellFormed { what, at: self.at })
+        Err(NotWellFormed { what, at: self.state.at })
     }
 
     fn rest(&self) -> &'a str {
-        &self.text[self.at..]
+        &self.text[self.state.at..]
     }
 
     fn peek(&self) -> Option<char> {
@@ -126,7 +300,7 @@ impl<'a> Parser<'a> {
     fn take(&mut self, what: &str) -> bool {
         let found = self.rest().starts_with(what);
         if found {
-            self.at += what.len();
+            self.state.at += what.len();
         }
         found
     }
@@ -134,7 +308,7 @@ impl<'a> Parser<'a> {
     fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
         let length = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
-        self.at += length;
+        self.state.at += length;
         &rest[..length]
     }
 
@@ -150,7 +324,7 @@ impl<'a> Parser<'a> {
         if !taken.chars().all(is_char) {
             return self.wrong("a character that XML does not have");
         }
-        self.at += length + mark.len();
+        self.state.at += length + mark.len();
         Ok(taken)
     }
 
@@ -164,7 +338,7 @@ impl<'a> Parser<'a> {
     fn quoted(&mut self) -> Result<&'a str> {
         match self.peek() {
             Some(quote @ ('"' | '\'')) => {
-                self.at += 1;
+                self.state.at += 1;
                 self.take_until(if quote == '"' { "\"" } else { "'" }, "a literal without an end")
             }
             _ => self.wrong("no quotation mark where there must be one"),
@@ -172,53 +346,72 @@ impl<'a> Parser<'a> {
     }
 
     /// <https://www.w3.org/TR/xml/#NT-document>
-    fn document(&mut self) -> Result<()> {
-        if self.rest().starts_with("<?xml") && self.rest()[5..].starts_with(is_space) {
+    fn step(&mut self) -> Result<Step> {
+        if !std::mem::replace(&mut self.state.begun, true)
+            && self.rest().starts_with("<?xml")
+            && self.rest()[5..].starts_with(is_space)
+        {
             self.declaration()?;
         }
-        let mut doctype = false;
-        loop {
-            let done = self.document.document_element_node().is_some() && self.open.is_empty();
-            if self.open.is_empty() {
-                self.space();
-                match self.peek() {
-                    None if done => return Ok(()),
-                    None => return self.wrong("there is no element"),
-                    Some('<') => {}
-                    Some(_) => return self.wrong("text outside of the element"),
-                }
-            }
-            if !self.rest().starts_with('<') {
-                self.character_data()?;
-                continue;
-            }
-            if self.rest().starts_with("<![CDATA[") && !self.open.is_empty() {
-                self.at += 9;
-                let data = lines(self.take_until("]]>", "a CDATA section without an end")?);
-                self.flush();
-                let node = Node::cdata(&self.document, data.into());
-                self.link(&node);
-            } else if self.take("<!--") {
-                self.comment()?;
-            } else if self.rest().starts_with("<!DOCTYPE") && self.open.is_empty() && !done && !doctype {
-                doctype = true;
-                self.doctype()?;
-            } else if self.take("<?") {
-                self.instruction()?;
-            } else if self.take("</") {
-                self.end_tag()?;
-            } else if done {
-                return self.wrong("a second element");
-            } else {
-                self.at += 1;
-                self.start_tag()?;
+        let done = self.state.document.document_element_node().is_some() && self.state.open.is_empty();
+        if self.state.open.is_empty() {
+            self.space();
+            match self.peek() {
+                None if done => return Ok(Step::End),
+                None => return self.wrong("there is no element"),
+                Some('<') => {}
+                Some(_) => return self.wrong("text outside of the element"),
             }
         }
+        if self.is_at_end_of_fragment() {
+            self.flush();
+            return Ok(Step::End);
+        }
+        if !self.rest().starts_with('<') {
+            self.character_data()?;
+        } else if self.rest().starts_with("<![CDATA[") && !self.state.open.is_empty() {
+            self.state.at += 9;
+            let data = lines(self.take_until("]]>", "a CDATA section without an end")?);
+            self.flush();
+            let node = Node::cdata(&self.state.document, data.into());
+            self.link(&node);
+        } else if self.take("<!--") {
+            self.comment()?;
+        } else if self.rest().starts_with("<!DOCTYPE")
+            && self.state.open.is_empty()
+            && !done
+            && !self.state.doctype
+        {
+            self.state.doctype = true;
+            self.doctype()?;
+        } else if self.take("<?") {
+            self.instruction()?;
+        } else if self.take("</") {
+            return self.end_tag();
+        } else if done {
+            return self.wrong("a second element");
+        } else {
+            self.state.at += 1;
+            return self.start_tag();
+        }
+        Ok(Step::Further)
+    }
+
+    fn is_at_end_of_fragment(&self) -> bool {
+        self.state.is_fragment && self.state.open.len() == 1 && self.rest().is_empty()
+    }
+
+    /// The line that it is in.
+    fn line(&mut self) -> u64 {
+        let (from, line) = self.state.line;
+        let further = self.text[from..self.state.at].bytes().filter(|byte| *byte == b'\n').count();
+        self.state.line = (self.state.at, line + further as u64);
+        self.state.line.1
     }
 
     /// <https://www.w3.org/TR/xml/#NT-XMLDecl>
     fn declaration(&mut self) -> Result<()> {
-        self.at += 5;
+        self.state.at += 5;
         let mut seen = 0;
         loop {
             let spaced = self.space();
@@ -255,7 +448,7 @@ impl<'a> Parser<'a> {
             return self.wrong("two hyphens in a comment");
         }
         self.flush();
-        let node = Node::comment(&self.document, lines(data).into());
+        let node = Node::comment(&self.state.document, lines(data).into());
         self.link(&node);
         Ok(())
     }
@@ -274,14 +467,14 @@ impl<'a> Parser<'a> {
             return self.wrong("an instruction that is none");
         };
         self.flush();
-        let node = Node::processing_instruction(&self.document, target.to_owned(), lines(data).into());
+        let node = Node::processing_instruction(&self.state.document, target.to_owned(), lines(data).into());
         self.link(&node);
         Ok(())
     }
 
     /// <https://www.w3.org/TR/xml/#NT-doctypedecl>
     fn doctype(&mut self) -> Result<()> {
-        self.at += 9;
+        self.state.at += 9;
         if !self.space() {
             return self.wrong("a document type without a name");
         }
@@ -305,8 +498,9 @@ impl<'a> Parser<'a> {
         if !self.take(">") {
             return self.wrong("a document type without an end");
         }
-        let node = Node::doctype(&self.document, name.to_owned(), public.to_owned(), system.to_owned());
-        self.document.link(&node, None);
+        self.state.html_entities = HTML_ENTITIES.contains(&public);
+        let node = Node::doctype(&self.state.document, name.to_owned(), public.to_owned(), system.to_owned());
+        self.state.document.link(&node, None);
         Ok(())
     }
 
@@ -344,7 +538,7 @@ impl<'a> Parser<'a> {
             self.take_while(|c| !matches!(c, '"' | '\'' | '>' | '<'));
             match self.peek() {
                 Some('>') => {
-                    self.at += 1;
+                    self.state.at += 1;
                     return Ok(());
                 }
                 Some('"' | '\'') => _ = self.quoted()?,
@@ -370,9 +564,9 @@ impl<'a> Parser<'a> {
         // The first declaration counts. NOTE: one that stands for markup or for other entities is not known here, so that a
         // reference to it is an error.
         let is_text = !value.contains(['<', '&', '%']);
-        let is_new = !self.entities.iter().any(|(known, _)| known == name);
-        if is_text && is_new && !is_parameter && self.entities.len() < ENTITIES {
-            self.entities.push((name.to_owned(), lines(value)));
+        let is_new = !self.state.entities.iter().any(|(known, _)| known == name);
+        if is_text && is_new && !is_parameter && self.state.entities.len() < ENTITIES {
+            self.state.entities.push((name.to_owned(), lines(value)));
         }
         Ok(())
     }
@@ -401,14 +595,27 @@ impl<'a> Parser<'a> {
             "gt" => ">",
             "apos" => "'",
             "quot" => "\"",
-            name => match self.entities.iter().find(|(known, _)| known == name) {
+            name => match self.state.entities.iter().find(|(known, _)| known == name) {
                 Some((_, value)) => value,
+                None if self.state.html_entities => return self.html_entity(name),
                 None => return self.wrong("a reference to an entity that is not known"),
             },
         };
         let known = known.to_owned();
-        self.expanded += known.len();
-        if self.expanded > EXPANDED { self.wrong("too much of entities") } else { Ok(known) }
+        self.state.expanded += known.len();
+        if self.state.expanded > EXPANDED { self.wrong("too much of entities") } else { Ok(known) }
+    }
+
+    /// <https://html.spec.whatwg.org/#named-character-references>
+    fn html_entity(&self, name: &str) -> Result<String> {
+        let known = html5ever::data::NAMED_ENTITIES.get(&*format!("{name};"));
+        let text: String = known
+            .into_iter()
+            .flat_map(|(one, two)| [*one, *two])
+            .filter(|code| *code != 0)
+            .filter_map(char::from_u32)
+            .collect();
+        if text.is_empty() { self.wrong("a reference to an entity that is not known") } else { Ok(text) }
     }
 
     fn character_data(&mut self) -> Result<()> {
@@ -419,25 +626,26 @@ impl<'a> Parser<'a> {
         if !text.chars().all(is_char) {
             return self.wrong("a character that XML does not have");
         }
-        self.pending.push_str(&lines(text));
+        self.state.pending.push_str(&lines(text));
         if self.take("&") {
             let text = self.reference()?;
-            self.pending.push_str(&text);
+            self.state.pending.push_str(&text);
         }
-        if self.at == self.text.len() { self.wrong("an element without an end") } else { Ok(()) }
+        let is_over = self.state.at == self.text.len() && !self.is_at_end_of_fragment();
+        if is_over { self.wrong("an element without an end") } else { Ok(()) }
     }
 
     /// Puts the text that has gathered into the tree.
     fn flush(&mut self) {
-        let text = std::mem::take(&mut self.pending);
+        let text = std::mem::take(&mut self.state.pending);
         if !text.is_empty() {
-            let node = Node::text(&self.document, text.into());
+            let node = Node::text(&self.state.document, text.into());
             self.link(&node);
         }
     }
 
     fn link(&self, node: &NodeRef) {
-        let parent = self.open.last().map_or(&self.document, |open| &open.node);
+        let parent = self.state.open.last().map_or(&self.state.document, |open| &open.node);
         parent.link(node, None);
     }
 
@@ -445,7 +653,7 @@ impl<'a> Parser<'a> {
         match prefix {
             "xml" => Some(XML.to_owned()),
             prefix => {
-                let found = self.namespaces.iter().rev().find(|(known, _)| known == prefix);
+                let found = self.state.namespaces.iter().rev().find(|(known, _)| known == prefix);
                 let found = found.map(|(_, namespace)| namespace.clone());
                 if prefix.is_empty() { Some(found.unwrap_or_default()) } else { found }
             }
@@ -453,7 +661,7 @@ impl<'a> Parser<'a> {
     }
 
     /// <https://www.w3.org/TR/xml/#NT-STag>, after its sign.
-    fn start_tag(&mut self) -> Result<()> {
+    fn start_tag(&mut self) -> Result<Step> {
         self.flush();
         let qualified = self.name()?;
         let mut attributes: Vec<(&str, String)> = Vec::new();
@@ -480,10 +688,10 @@ impl<'a> Parser<'a> {
             let value = self.attribute_value()?;
             attributes.push((name, value));
         };
-        if self.open.len() >= DEPTH {
+        if self.state.open.len() >= DEPTH {
             return self.wrong("too deep");
         }
-        let namespaces = self.namespaces.len();
+        let namespaces = self.state.namespaces.len();
         for (name, value) in &attributes {
             self.declare(name, value)?;
         }
@@ -492,7 +700,7 @@ impl<'a> Parser<'a> {
         else {
             return self.wrong("a prefix that is not declared");
         };
-        let element = create_element(&self.document, qual_name(prefix, &namespace, local));
+        let element = create_element(&self.state.document, qual_name(prefix, &namespace, local));
         for (name, value) in attributes {
             let Some((prefix, local)) = split(name) else { return self.wrong("a name with two colons") };
             let namespace = match (prefix, local) {
@@ -510,15 +718,20 @@ impl<'a> Parser<'a> {
             element.put_attribute_quietly(name, value.into());
         }
         if element.is_html("script") {
-            script_element::already_started(&element);
+            let line = self.line();
+            script_element::made_by_parser(&element, self.state.scripts == Scripts::Never, line);
         }
         self.link(&element);
-        if is_empty {
-            self.namespaces.truncate(namespaces);
-        } else {
-            self.open.push(Open { node: element, qualified: qualified.to_owned(), namespaces });
+        if self.state.scripts == Scripts::OfThePage {
+            self.state.inserted.push(Arc::clone(&element));
         }
-        Ok(())
+        if is_empty {
+            self.state.namespaces.truncate(namespaces);
+            return Ok(self.ended(element));
+        } else {
+            self.state.open.push(Open { node: element, qualified: qualified.to_owned(), namespaces });
+        }
+        Ok(Step::Further)
     }
 
     /// <https://www.w3.org/TR/xml-names/#ns-decl>
@@ -532,7 +745,7 @@ impl<'a> Parser<'a> {
         if is_reserved || value.is_empty() && !prefix.is_empty() {
             return self.wrong("a namespace that cannot be declared");
         }
-        self.namespaces.push((prefix.to_owned(), value.to_owned()));
+        self.state.namespaces.push((prefix.to_owned(), value.to_owned()));
         Ok(())
     }
 
@@ -542,7 +755,7 @@ impl<'a> Parser<'a> {
             Some(quote @ ('"' | '\'')) => quote,
             _ => return self.wrong("an attribute without a value"),
         };
-        self.at += 1;
+        self.state.at += 1;
         let mut value = String::new();
         loop {
             let text = self.take_while(|c| c != quote && c != '&' && c != '<');
@@ -553,7 +766,7 @@ impl<'a> Parser<'a> {
             if self.take("&") {
                 value.push_str(&self.reference()?);
             } else if self.peek() == Some(quote) {
-                self.at += 1;
+                self.state.at += 1;
                 return Ok(value);
             } else {
                 return self.wrong("a value without an end");
@@ -561,17 +774,23 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn end_tag(&mut self) -> Result<()> {
+    /// An element is whole.
+    fn ended(&self, element: NodeRef) -> Step {
+        let runs = self.state.scripts == Scripts::OfThePage && element.is_html("script");
+        if runs { Step::Script(element) } else { Step::Further }
+    }
+
+    fn end_tag(&mut self) -> Result<Step> {
         self.flush();
         let qualified = self.name()?;
         self.space();
         if !self.take(">") {
             return self.wrong("a tag without an end");
         }
-        match self.open.pop() {
+        match self.state.open.pop() {
             Some(open) if open.qualified == qualified => {
-                self.namespaces.truncate(open.namespaces);
-                Ok(())
+                self.state.namespaces.truncate(open.namespaces);
+                Ok(self.ended(open.node))
             }
             _ => self.wrong("the end of what has not begun"),
         }

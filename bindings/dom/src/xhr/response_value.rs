@@ -7,7 +7,7 @@ use longhaul_idl::runtime::{Buffer, DomString, Exception, Held, ObjectRef, Realm
 use url::Url;
 
 use crate::blob::{Blob, utf8_decode};
-use crate::html::{document_of_text, prescan};
+use crate::html::{declared_encoding, document_of_text, prescan};
 
 /// <https://xhr.spec.whatwg.org/#response-mime-type>
 fn response_mime_type(headers: &HeaderList) -> MimeType {
@@ -54,17 +54,6 @@ pub(super) fn text(
 /// <https://mimesniff.spec.whatwg.org/#xml-mime-type>
 fn is_xml(mime_type: &MimeType) -> bool {
     matches!(mime_type.essence(), "text/xml" | "application/xml") || mime_type.essence().ends_with("+xml")
-}
-
-/// The encoding that an XML declaration names.
-fn declared_encoding(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
-    let head =
-        std::str::from_utf8(bytes.get(..bytes.len().min(1024))?.split(|byte| *byte == b'>').next()?).ok()?;
-    let rest =
-        head.strip_prefix("<?xml")?.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
-    let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c))?;
-    let label = rest[1..].split(quote).next()?;
-    encoding_rs::Encoding::for_label(label.as_bytes())
 }
 
 /// The object that `response` gives once the response is whole; `None` if there can be none.

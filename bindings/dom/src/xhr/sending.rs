@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::state::{Head, ReadyState};
 use super::xml_http_request::XMLHttpRequest;
+use crate::html::SYNC_XHR;
 use crate::resource_timing::ResourceTiming;
 
 /// The longest response that is kept.
@@ -265,6 +266,10 @@ impl XMLHttpRequest {
         request: fetch::Request,
     ) -> Result<(), Exception> {
         let scope = crate::global_scope(realm)?;
+        // A permissions policy may keep documents from waiting.
+        if scope.settings().refuses_feature(SYNC_XHR.name()) {
+            return self.fail(realm, Failure::Network);
+        }
         let controller = FetchController::new();
         let mut options = FetchOptions { controller: controller.clone(), ..FetchOptions::default() };
         let timing = ResourceTiming::new(realm, request.url(), "xmlhttprequest");

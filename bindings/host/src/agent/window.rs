@@ -58,7 +58,7 @@ pub enum PageError {
         /// The status.
         status: u16,
     },
-    /// It is no HTML.
+    /// It is neither HTML nor XML.
     #[error("{url}: {media_type} is no page")]
     NotHtml {
         /// The document's URL.
@@ -113,6 +113,7 @@ impl Page {
         let document = fetch_document(&options.user_agent, url, id.clone(), &timing).await?;
         let environment = document.environment(id).into_shared();
         let opener_policy = document.opener_policy;
+        let content_type = document.content_type.clone();
         let url = document.url.clone();
         let workers = WorkerAgents {
             user_agent: options.user_agent.clone(),
@@ -133,7 +134,7 @@ impl Page {
         // The realms, and what of the page lives in them, stay on the agent's thread.
         let made = agent
             .run(move |_| {
-                let window = WindowGlobal::top_level(window, realms.clone());
+                let window = WindowGlobal::top_level(window, realms.clone(), &content_type);
                 window.set_opener_policy(opener_policy);
                 longhaul_dom::WindowRealms::create(&*realms, &window)?;
                 // The page is a client that service workers may control from here on.
@@ -288,7 +289,7 @@ async fn fetch_document(
     // FIXME: MIME sniffing: a document without a type is taken for what it says it is.
     let media_type = response.header_list.extract_mime_type().map(|mime| mime.essence().to_owned());
     let media_type = media_type.unwrap_or_else(|| "text/html".to_owned());
-    if !matches!(media_type.as_str(), "text/html" | "application/xhtml+xml") {
+    if !LoadedDocument::is_page(&media_type) {
         return Err(PageError::NotHtml { url, media_type });
     }
     LoadedDocument::from_response(response, &url).await.map_err(|reason| PageError::Network { url, reason })

@@ -120,3 +120,70 @@ async fn policies_that_only_report_let_everything_run() {
     assert_eq!(directives, ["img-src", "script-src", "script-src-attr", "script-src-elem"]);
     assert!(violations.iter().all(|line| line.contains(" report ")), "{violations:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn violations_are_told_where_they_are() {
+    let page = "<!doctype html><body id=body><script nonce=abc>
+        addEventListener('securitypolicyviolation', (e) => {
+          const at = e.composedPath()[0];
+          console.log(at.id || at.nodeName, e.effectiveDirective, e.bubbles, e.composed, e.statusCode, e.lineNumber, e.sourceFile.replace(/.*[/]/, ''));
+          console.assert(e.documentURI + '#x' === location.href && e.originalPolicy === \"script-src 'nonce-abc'; report-uri /report\");
+        });
+        </script>
+        <script id=inline>1</script>
+        <div id=handler onclick='1'></div>
+        <script nonce=abc src=/elsewhere.js></script>";
+    // Elements that are gone by then are told of at the document; the place is that of the script.
+    let script = "const gone = document.createElement('div');\n\ngone.id = 'gone'; gone.setAttribute('onclick', '2');\nconst there = document.createElement('p'); there.id = 'there'; document.body.append(there);\nthere.setAttribute('onclick', '3');\ntry { eval('4'); } catch {}";
+    let headers =
+        ["Content-Type: text/html", "Content-Security-Policy: script-src  'nonce-abc' ;report-uri /report"];
+    let opened = Site::new().file("/page", &headers, page).js("/elsewhere.js", script);
+    let opened = opened.html("/", "<script>location.href = '/page#x'</script>").open().await;
+    let at = |line: &str| opened.console.iter().any(|said| said == line);
+    assert_eq!(opened.console.len(), 5, "{:#?}", opened.console);
+    assert!(at("inline script-src-elem true true 200 0 "), "{:#?}", opened.console);
+    assert!(at("handler script-src-attr true true 200 0 "), "{:#?}", opened.console);
+    assert!(at("#document script-src-attr true true 200 3 elsewhere.js"), "{:#?}", opened.console);
+    assert!(at("there script-src-attr true true 200 5 elsewhere.js"), "{:#?}", opened.console);
+    assert!(at("#document script-src true true 200 6 elsewhere.js"), "{:#?}", opened.console);
+    // Each is told to the endpoint too.
+    let reports = opened.requests("/report");
+    assert_eq!(reports.len(), 5);
+    for report in &reports {
+        assert_eq!(
+            (report.method.as_str(), report.header("content-type")),
+            ("POST", Some("application/csp-report"))
+        );
+        let body: serde_json::Value = serde_json::from_slice(&report.body).unwrap();
+        let body = &body["csp-report"];
+        assert_eq!((&body["status-code"], &body["disposition"]), (&200.into(), &"enforce".into()));
+        assert_eq!(body["document-uri"], format!("{}/page#x", opened.here.origin()).replace("#x", ""));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_without_an_address_have_the_policies_of_who_made_them() {
+    let page = "<script nonce=abc>
+        addEventListener('message', (e) => console.log(e.data));
+        const inner = (name) => `<script src={here}/a.js><\\/script><script src={near}/a.js><\\/script><script>parent.postMessage('inline', '*')<\\/script>`;
+        for (const kind of ['srcdoc', 'data', 'blob']) {
+          const frame = document.createElement('iframe');
+          if (kind === 'srcdoc') frame.srcdoc = inner(kind);
+          if (kind === 'data') frame.src = 'data:text/html,' + encodeURIComponent(inner(kind));
+          if (kind === 'blob') frame.src = URL.createObjectURL(new Blob([inner(kind)], { type: 'text/html' }));
+          document.body.append(frame);
+        }</script>";
+    let headers = [
+        "Content-Type: text/html",
+        "Content-Security-Policy: script-src 'self' 'nonce-abc'; frame-src data: blob:",
+    ];
+    let opened = Site::new()
+        .file("/", &headers, &format!("<body>{page}"))
+        .js("/a.js", "parent.postMessage(location.protocol, '*')")
+        .open()
+        .await;
+    let mut lines = opened.console.clone();
+    lines.sort();
+    assert_eq!(lines, ["about:", "blob:", "data:"], "{:#?}", opened.errors);
+    assert_eq!(opened.near.requests().len(), 0);
+}

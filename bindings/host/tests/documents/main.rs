@@ -17,3 +17,4 @@ mod navigation;
 mod policies;
 mod scripts;
 mod traversal;
+mod xml;

@@ -135,3 +135,127 @@ async fn a_csp_sandbox_makes_the_origin_opaque() {
     let opened = Site::new().file("/", &headers, page).open().await;
     opened.expect(&["null /", "SecurityError"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_frames_embed_may_refuse_to_be_embedded() {
+    let isolated = ["Content-Type: text/html", "Cross-Origin-Embedder-Policy: require-corp"];
+    let open = [isolated[0], isolated[1], "Cross-Origin-Resource-Policy: cross-origin"];
+    let closed = ["Content-Type: text/html", "Cross-Origin-Resource-Policy: same-origin"];
+    let page =
+        "<script>const tell = (frame) => console.log(frame.id, frame.contentDocument === null);</script>
+        <iframe id=own src=/silent.html onload=tell(this)></iframe>
+        <iframe id=data src='data:text/html,<script>parent.postMessage(1, &quot;*&quot;)</script>'></iframe>
+        <script>onmessage = (e) => console.log(e.data);</script>
+        <iframe src={near}/silent.html></iframe><iframe src={near}/open.html></iframe>";
+    let said = "<script>top.postMessage(location.pathname, '*')</script>";
+    let site = |headers: &[&str]| {
+        Site::new()
+            .file("/", headers, page)
+            .file("/silent.html", &isolated, said)
+            .file("/open.html", &open, said)
+            .file("/closed.html", &closed, said)
+    };
+    let opened = site(&isolated).open().await;
+    let mut lines = opened.console.clone();
+    lines.sort();
+    // The frame of the own origin says it too; that of the other one never came.
+    assert_eq!(lines, ["/open.html", "/silent.html", "1", "own false"], "{:#?}", opened.errors);
+    // Whoever does not isolate asks nothing of frames.
+    let page =
+        "<script>onmessage = (e) => console.log(e.data);</script><iframe src={near}/closed.html></iframe>";
+    let opened = Site::new().page(page).file("/closed.html", &closed, said).open().await;
+    opened.expect(&["/closed.html"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_permissions_policy_says_which_documents_may_wait() {
+    let synchronous = "var sync = () => { const x = new XMLHttpRequest(); x.open('GET', '/x', false); try { x.send(); return x.status; } catch (e) { return e.name; } };";
+    let page = format!(
+        "<script>{synchronous} console.log('page', sync());
+         onmessage = (e) => {{ console.log(e.data); }};</script>
+         <iframe id=bare src=/frame?bare></iframe><iframe src=/frame?none allow=\"sync-xhr 'none'; other *\"></iframe>
+         <iframe src={{near}}/frame?near></iframe><iframe src={{near}}/frame?unnamed allow=\"sync-xhr 'self'\"></iframe>
+         <iframe src=/frame?sandboxed sandbox=allow-scripts allow=\"sync-xhr\"></iframe>
+         <script>
+         onload = async () => {{
+           const frame = document.getElementById('bare');
+           frame.allow = \"sync-xhr 'none'\";
+           console.log('fixed', frame.contentWindow.sync());
+           frame.onload = () => console.log('anew', frame.contentWindow.sync());
+           frame.contentWindow.location.replace('/frame?later');
+         }};</script>"
+    );
+    let frame = format!(
+        "<script>{synchronous} parent.postMessage(location.search + ' ' + (origin === 'null' || sync()), '*');
+         if (origin === 'null') {{ const x = new XMLHttpRequest(); x.open('GET', 'data:,', false); x.send(); }}</script>"
+    );
+    let site = |policy: &str| {
+        Site::new().file("/", &["Content-Type: text/html", policy], &page).html("/frame", &frame).file(
+            "/x",
+            &["Content-Type: text/plain"],
+            "x",
+        )
+    };
+    let opened = site("X-Nothing: 1").open().await;
+    let mut lines = opened.console.clone();
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            "?bare 200",
+            "?later NetworkError",
+            "?near 200",
+            "?none NetworkError",
+            "?sandboxed true",
+            "?unnamed NetworkError",
+            "anew NetworkError",
+            "fixed 200",
+            "page 200",
+        ],
+        "{:#?}",
+        opened.errors
+    );
+    assert!(opened.errors.is_empty(), "{:#?}", opened.errors);
+    // What the page may not, nobody in it may.
+    let opened = site("Permissions-Policy: sync-xhr=()").open().await;
+    let allowed = opened.console.iter().filter(|line| line.contains("200")).count();
+    assert_eq!((allowed, opened.console.len()), (0, 9), "{:#?}", opened.console);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn isolation_is_given_to_frames_of_other_origins_by_name() {
+    let headers = [
+        "Content-Type: text/html",
+        "Cross-Origin-Embedder-Policy: require-corp",
+        "Cross-Origin-Opener-Policy: same-origin",
+    ];
+    let page =
+        "<script>onmessage = (e) => console.log(e.data); console.log('page', crossOriginIsolated);</script>
+        <iframe src=/frame?own></iframe><iframe src={near}/frame?unnamed></iframe>
+        <iframe src={near}/frame?named allow=cross-origin-isolated></iframe>";
+    let frame = ["Content-Type: text/html", headers[1], "Cross-Origin-Resource-Policy: same-site"];
+    let said = "<script>parent.postMessage(location.search + ' ' + crossOriginIsolated, '*')</script>";
+    let opened = Site::new().file("/", &headers, page).file("/frame", &frame, said).open().await;
+    let mut lines = opened.console.clone();
+    lines.sort();
+    assert_eq!(lines, ["?named true", "?own true", "?unnamed false", "page true"], "{:#?}", opened.errors);
+    let refused = [headers[0], headers[1], headers[2], "Permissions-Policy: cross-origin-isolated=()"];
+    let opened = Site::new().file("/", &refused, page).file("/frame", &frame, said).open().await;
+    assert!(opened.console.iter().all(|line| line.ends_with("false")), "{:#?}", opened.console);
+    assert_eq!(opened.console.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_may_not_be_led_elsewhere() {
+    let policy = "Content-Security-Policy: form-action 'self'";
+    let page = "<script>addEventListener('securitypolicyviolation', (e) => console.log(e.effectiveDirective, new URL(e.blockedURI).pathname));
+        onload = () => document.forms[0].submit();</script>
+        <form action=/hop method=post target=f></form><iframe name=f></iframe>";
+    let opened = Site::new()
+        .file("/", &["Content-Type: text/html", policy], page)
+        .answer("/hop", "307 Temporary Redirect", &["Location: {near}/taken"], b"")
+        .open()
+        .await;
+    opened.expect(&["form-action /hop"]);
+    assert_eq!((opened.requests("/hop").len(), opened.requests("/taken").len()), (1, 0));
+}

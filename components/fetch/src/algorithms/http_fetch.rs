@@ -3,7 +3,7 @@
 use super::cors_preflight_fetch::{MakeCorsPreflight, cors_preflight_fetch};
 use super::http_network_or_cache_fetch::http_network_or_cache_fetch;
 use crate::NetworkError;
-use crate::concepts::corp::cross_origin_resource_policy_check;
+use crate::concepts::corp::{ForNavigation, cross_origin_resource_policy_check};
 use crate::concepts::cors_check::{
     TaoCheck, append_to_navigation_timing_allow_values, cors_check, tao_check,
 };
@@ -67,6 +67,7 @@ pub(super) async fn http_fetch(params: &mut FetchParams, make_cors_preflight: Ma
             request.client.as_deref(),
             request.destination,
             response.unfiltered(),
+            ForNavigation::No,
             params.services.reports(),
         );
         if let Err(reason) = allowed {

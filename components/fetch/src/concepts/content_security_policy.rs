@@ -11,8 +11,11 @@ use url::{Origin, Url};
 
 use super::content_security_policy_documents as documents;
 use super::mixed_content::make_secure;
+use super::origin::parse_origin;
 use super::report::{CspResource, CspViolation, NoReports, Report, ReportSink};
-use super::request::{Destination, Initiator, ParserMetadata, Request, RequestPolicyContainer};
+use super::request::{
+    Destination, Initiator, NavigationType, ParserMetadata, Request, RequestPolicyContainer,
+};
 use super::response::Response;
 use crate::environment::{CspDisposition, EnvironmentSettings, PolicyContainer};
 use crate::services::{InlineContent, PolicyCheck, PolicyDecision};
@@ -67,12 +70,18 @@ impl PolicyCheck for ContentSecurityPolicies {
         self.report(request, 0, list.report_violations_for_request(&request_for_csp));
     }
 
-    /// <https://w3c.github.io/webappsec-csp/#should-block-request>
+    /// <https://w3c.github.io/webappsec-csp/#should-block-request>, and of a form
+    /// <https://w3c.github.io/webappsec-csp/#should-block-navigation-request>
     fn should_block_request(&self, request: &Request) -> PolicyDecision {
         let Some((list, request_for_csp)) = csp_list(request) else { return PolicyDecision::Allowed };
         let (result, violations) = list.should_request_be_blocked(&request_for_csp);
         let decision = decision(result, &violations);
         self.report(request, 0, violations);
+        if decision == PolicyDecision::Allowed && request.navigation_type == NavigationType::FormSubmission {
+            let (decision, violations) = documents::form_submission(&list, request_for_csp);
+            self.report(request, 0, violations);
+            return decision;
+        }
         decision
     }
 
@@ -105,13 +114,6 @@ impl PolicyCheck for ContentSecurityPolicies {
 
     fn should_block_base(&self, environment: &EnvironmentSettings, base: &Url) -> PolicyDecision {
         documents::should_block_base(self.sink(), environment, base)
-    }
-
-    fn should_block_form_submission(&self, request: &Request) -> PolicyDecision {
-        let Some((list, request_for_csp)) = csp_list(request) else { return PolicyDecision::Allowed };
-        let (decision, violations) = documents::form_submission(&list, request_for_csp);
-        self.report(request, 0, violations);
-        decision
     }
 
     fn should_block_framing(
@@ -207,7 +209,7 @@ fn csp_list(request: &Request) -> Option<(CspList, CspRequest)> {
     let request = CspRequest {
         url: as_the_socket_knows_it(request, request.url()),
         current_url: as_the_socket_knows_it(request, request.current_url()),
-        origin: request.resolved_origin(),
+        origin: self_origin(container, request.resolved_origin()),
         redirect_count: u32::from(request.redirect_count),
         destination: request.destination.as_str().parse().unwrap_or(CspDestination::None),
         initiator: match request.initiator {
@@ -228,6 +230,11 @@ fn csp_list(request: &Request) -> Option<(CspList, CspRequest)> {
         },
     };
     Some((list, request))
+}
+
+/// What `'self'` means to a container's policies; to those that came without an origin it is the environment's.
+pub(super) fn self_origin(container: &PolicyContainer, own: Origin) -> Origin {
+    container.csp_self_origin.as_deref().map_or(own, parse_origin)
 }
 
 /// A socket's URL is written with `ws:` or `wss:` in policies.

@@ -9,7 +9,7 @@ use content_security_policy::{
 };
 use url::{Origin, Url};
 
-use super::content_security_policy::{decision, list_of};
+use super::content_security_policy::{decision, list_of, self_origin};
 use super::report::{CspResource, CspViolation, Report, ReportSink};
 use crate::environment::{CspDisposition, EnvironmentSettings, PolicyContainer};
 use crate::services::{InlineContent, PolicyDecision};
@@ -86,7 +86,8 @@ pub(super) fn should_block_base(
     base: &Url,
 ) -> PolicyDecision {
     let list = list_of(&environment.policy_container);
-    let (result, violations) = list.is_base_allowed_for_document(base, &environment.origin);
+    let own = self_origin(&environment.policy_container, environment.origin.clone());
+    let (result, violations) = list.is_base_allowed_for_document(base, &own);
     for violation in &violations {
         tell(reports, environment, &violation.policy, CspResource::Inline, "base-uri", String::new());
     }

@@ -7,7 +7,8 @@ use super::report::{EmbedderPolicyViolation, Report, ReportSink};
 use super::request::{Destination, Mode, RedirectTaint, Request};
 use super::response::Response;
 use crate::NetworkError;
-use crate::environment::{CspDisposition, EmbedderPolicy, EnvironmentSettings};
+use crate::environment::{CspDisposition, EmbedderPolicy, EnvironmentSettings, PolicyContainer};
+use crate::services::Services;
 
 /// <https://fetch.spec.whatwg.org/#cross-origin-resource-policy-check>
 pub(crate) fn cross_origin_resource_policy_check(
@@ -15,18 +16,20 @@ pub(crate) fn cross_origin_resource_policy_check(
     client: Option<&EnvironmentSettings>,
     destination: Destination,
     response: &Response,
+    for_navigation: ForNavigation,
     reports: &dyn ReportSink,
 ) -> Result<(), NetworkError> {
+    let is_allowed = |policy| is_allowed(origin, policy, response, for_navigation);
     let blocked = Err(NetworkError::CrossOriginResourcePolicy);
     // 1.–2. Without a client nothing is asked of what is embedded.
     // 3. What the response itself asks. NOTE: that is no fault of the embedder's policy, and not reported.
-    if !is_allowed(origin, EmbedderPolicy::UnsafeNone, response) {
+    if !is_allowed(EmbedderPolicy::UnsafeNone) {
         return blocked;
     }
     let Some(client) = client else { return Ok(()) };
     let container = &client.policy_container;
     // 4. What the policy that only reports would ask.
-    if !is_allowed(origin, container.embedder_policy_report_only, response) {
+    if !is_allowed(container.embedder_policy_report_only) {
         let endpoint = &container.embedder_policy_report_only_endpoint;
         let policy = container.embedder_policy_report_only;
         queue_violation_report(
@@ -40,7 +43,7 @@ pub(crate) fn cross_origin_resource_policy_check(
         );
     }
     // 5.
-    if is_allowed(origin, container.embedder_policy, response) {
+    if is_allowed(container.embedder_policy) {
         return Ok(());
     }
     // 6.–7.
@@ -48,6 +51,56 @@ pub(crate) fn cross_origin_resource_policy_check(
     let policy = container.embedder_policy;
     queue_violation_report(response, client, destination, policy, endpoint, CspDisposition::Enforce, reports);
     blocked
+}
+
+/// Whether a response may become the document of a frame in the document of these settings.
+///
+/// # Errors
+/// Why it may not.
+///
+/// <https://html.spec.whatwg.org/multipage/browsing-the-web.html#create-navigation-params-by-fetching>
+pub fn check_frame_response(
+    container: &EnvironmentSettings,
+    destination: Destination,
+    response: &Response,
+    services: &Services,
+) -> Result<(), NetworkError> {
+    let response = response.unfiltered();
+    let reports = services.reports();
+    // NOTE: what is of a local scheme has the policies of who navigated to it.
+    if response.url().is_none_or(|url| matches!(url.scheme(), "about" | "blob" | "data")) {
+        return Ok(());
+    }
+    let yes = ForNavigation::Yes;
+    cross_origin_resource_policy_check(
+        &container.origin,
+        Some(container),
+        destination,
+        response,
+        yes,
+        reports,
+    )?;
+    // <https://html.spec.whatwg.org/multipage/browsers.html#check-a-navigation-response's-adherence-to-its-embedder-policy>
+    let own = PolicyContainer::from_response(response).embedder_policy;
+    let policies = &container.policy_container;
+    let adheres =
+        |policy: EmbedderPolicy| policy == EmbedderPolicy::UnsafeNone || own != EmbedderPolicy::UnsafeNone;
+    // 3.
+    let report_only = policies.embedder_policy_report_only;
+    if !adheres(report_only) {
+        let endpoint = &policies.embedder_policy_report_only_endpoint;
+        let disposition = CspDisposition::Report;
+        queue_violation_report(response, container, destination, report_only, endpoint, disposition, reports);
+    }
+    // 4.
+    let policy = policies.embedder_policy;
+    if adheres(policy) {
+        return Ok(());
+    }
+    // 5.–6.
+    let (endpoint, disposition) = (&policies.embedder_policy_endpoint, CspDisposition::Enforce);
+    queue_violation_report(response, container, destination, policy, endpoint, disposition, reports);
+    Err(NetworkError::CrossOriginResourcePolicy)
 }
 
 /// <https://fetch.spec.whatwg.org/#queue-a-cross-origin-embedder-policy-corp-violation-report>
@@ -78,8 +131,16 @@ fn queue_violation_report(
 }
 
 /// <https://fetch.spec.whatwg.org/#cross-origin-resource-policy-internal-check>
-fn is_allowed(origin: &Origin, embedder_policy: EmbedderPolicy, response: &Response) -> bool {
-    // 1. NOTE: navigations do not come here.
+fn is_allowed(
+    origin: &Origin,
+    embedder_policy: EmbedderPolicy,
+    response: &Response,
+    for_navigation: ForNavigation,
+) -> bool {
+    // 1. A frame is asked only where an embedder asks.
+    if for_navigation == ForNavigation::Yes && embedder_policy == EmbedderPolicy::UnsafeNone {
+        return true;
+    }
     // 2.–3. One of three words, or nothing.
     let value = response.header_list.get("Cross-Origin-Resource-Policy");
     let policy = match value.as_deref() {
@@ -104,6 +165,13 @@ fn is_allowed(origin: &Origin, embedder_policy: EmbedderPolicy, response: &Respo
             schemelessly_same_site(origin, &url.origin()) && (is_https || url.scheme() != "https")
         }
     }
+}
+
+/// Whether a response becomes the document of a frame.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(crate) enum ForNavigation {
+    Yes,
+    No,
 }
 
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -147,7 +215,8 @@ mod tests {
     ) -> bool {
         let origin = parse_origin(origin);
         let destination = Destination::Image;
-        cross_origin_resource_policy_check(&origin, Some(client), destination, response, reports).is_ok()
+        let no = ForNavigation::No;
+        cross_origin_resource_policy_check(&origin, Some(client), destination, response, no, reports).is_ok()
     }
 
     #[derive(Default)]
@@ -200,6 +269,30 @@ mod tests {
                 && check(a, other, Some("Same-Origin"), none)
         );
         assert!(!check("http://a.site.example", b, Some("same-site"), none));
+    }
+
+    #[test]
+    fn frames_are_asked_where_the_embedder_isolates() {
+        let services = crate::services::tests::unconnected();
+        let checked = |policy: EmbedderPolicy, url: &str, headers: &[(&'static str, &str)]| {
+            let mut client = EnvironmentSettings::for_url(Url::parse("https://a.example/").unwrap());
+            client.policy_container.embedder_policy = policy;
+            let mut response = Response::new();
+            response.url_list.push(Url::parse(url).unwrap());
+            for (name, value) in headers {
+                response.header_list.append(*name, *value);
+            }
+            check_frame_response(&client, Destination::Iframe, &response, &services).is_ok()
+        };
+        let (none, require) = (EmbedderPolicy::UnsafeNone, EmbedderPolicy::RequireCorp);
+        let (own, other) = ("https://a.example/frame", "https://b.example/frame");
+        let isolates = ("Cross-Origin-Embedder-Policy", "require-corp");
+        let open = ("Cross-Origin-Resource-Policy", "cross-origin");
+        let closed = ("Cross-Origin-Resource-Policy", "same-origin");
+        assert!(checked(none, other, &[closed]) && !checked(require, own, &[]));
+        assert!(checked(require, own, &[isolates]) && !checked(require, other, &[isolates]));
+        assert!(checked(require, other, &[isolates, open]) && !checked(require, other, &[open]));
+        assert!(checked(require, "data:text/html,x", &[]));
     }
 
     #[test]

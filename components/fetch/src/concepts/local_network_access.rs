@@ -130,7 +130,11 @@ impl Subject {
             IpAddressSpace::Loopback => LocalNetworkFeature::LoopbackNetwork,
             IpAddressSpace::Local | IpAddressSpace::Public => LocalNetworkFeature::LocalNetwork,
         };
-        // 5.5.–5.13. NOTE: whether there is a document to ask for, the permission knows by the client.
+        // 5.9. A permissions policy may keep it from the document.
+        if client.refuses_feature(feature.as_str()) {
+            return Err(refusal);
+        }
+        // 5.10.–5.13. NOTE: whether there is a document to ask for, the permission knows by the client.
         match services.local_network_permission().request(client, feature).await {
             true => Ok(()),
             false => Err(refusal),

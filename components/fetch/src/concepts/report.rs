@@ -66,15 +66,17 @@ impl CspViolation {
     /// <https://w3c.github.io/webappsec-csp/#obtain-violation-blocked-uri>
     pub fn blocked_uri(&self) -> String {
         match self.resource {
-            CspResource::Url => stripped(&self.blocked_url),
+            CspResource::Url => strip_url_for_use_in_reports(&self.blocked_url),
             CspResource::Inline => "inline".to_owned(),
             CspResource::Eval => "eval".to_owned(),
         }
     }
 }
 
+/// What reports tell of a URL.
+///
 /// <https://w3c.github.io/webappsec-csp/#strip-url-for-use-in-reports>
-fn stripped(url: &Url) -> String {
+pub fn strip_url_for_use_in_reports(url: &Url) -> String {
     if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
         return url.scheme().to_owned();
     }

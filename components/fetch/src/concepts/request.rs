@@ -98,6 +98,8 @@ pub struct Request {
     pub parser_metadata: ParserMetadata,
     /// The navigation is a reload.
     pub reload_navigation: bool,
+    /// What a navigation request is made for.
+    pub navigation_type: NavigationType,
     /// The navigation goes through history.
     pub history_navigation: bool,
     /// The user made the navigation.
@@ -259,8 +261,19 @@ pub enum Referrer {
     Url(Url),
 }
 
+/// <https://html.spec.whatwg.org/multipage/browsing-the-web.html#csp-navigation-type>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NavigationType {
+    /// A form is sent.
+    FormSubmission,
+    /// Anything else.
+    #[default]
+    Other,
+}
+
 /// <https://fetch.spec.whatwg.org/#concept-request-policy-container>
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "there is one a request, and it is mostly there")]
 pub enum RequestPolicyContainer {
     /// The client's, taken when the fetch begins.
     Client,
@@ -319,6 +332,7 @@ impl Request {
             cryptographic_nonce_metadata: String::new(),
             parser_metadata: ParserMetadata::None,
             reload_navigation: false,
+            navigation_type: NavigationType::Other,
             history_navigation: false,
             user_activation: false,
             render_blocking: false,
@@ -391,6 +405,7 @@ impl Request {
             cryptographic_nonce_metadata: self.cryptographic_nonce_metadata.clone(),
             parser_metadata: self.parser_metadata,
             reload_navigation: self.reload_navigation,
+            navigation_type: self.navigation_type,
             history_navigation: self.history_navigation,
             user_activation: self.user_activation,
             render_blocking: self.render_blocking,
