@@ -488,7 +488,8 @@ impl Engine {
     }
 
     fn run_jobs(&self) {
-        loop {
+        // An engine that is to end runs none any more: each may ask for the next one, and be interrupted only now and then.
+        while !self.interrupted.load(Ordering::Acquire) {
             let entered = Entered::new(&self.shared);
             let ran = self.runtime.execute_pending_job();
             drop(entered);
@@ -515,9 +516,7 @@ impl Drop for Engine {
         for realm in realms {
             self.destroy_realm(realm);
         }
-        // Jobs that are left hold values of realms that are gone; scripts run no more.
-        self.interrupted.store(true, Ordering::Release);
-        while !matches!(self.runtime.execute_pending_job(), Ok(false)) {}
+        // NOTE: jobs that are left go with the runtime. They name their contexts without holding them, so none may run now.
         self.shared.rejections.borrow_mut().clear();
         self.shared.handled.borrow_mut().clear();
         self.shared.notices.borrow_mut().clear();

@@ -77,6 +77,19 @@ fn a_runaway_script_is_ended_from_another_thread() {
 }
 
 #[test]
+fn no_microtask_runs_once_an_engine_is_interrupted() {
+    let page = Page::new();
+    page.engine.interrupt_handle().interrupt();
+    // The engine looks at it after some thousand calls only, and then one of these rounds would end and the others go on.
+    let rounds =
+        b"globalThis.rounds = 0; const again = { then(f) { rounds++; Promise.resolve(again).then(f); } };
+        for (let n = 0; n < 20; n++) Promise.resolve(again); 0";
+    let _ = page.engine.evaluate_script(page.realm, rounds, "rounds.js");
+    page.expect(&[("rounds", "0")]);
+    page.engine.destroy_realm(page.realm);
+}
+
+#[test]
 fn memory_and_stack_are_limited() {
     let engine = Engine::new(EngineLimits { memory: Some(32 << 20), stack: Some(256 << 10) }).unwrap();
     let (agent, errors) = (Arc::<Agent>::default(), Rc::default());
