@@ -338,6 +338,8 @@ fn read_fetch<'a>(
         tracing::warn!(fetch = key, "records of a stored background fetch cannot be read, so it fails");
         result = BackgroundFetchResult::Failure;
         failure_reason = FailureReason::FetchError;
+    }
+    if result != BackgroundFetchResult::None {
         // Nobody works at those any more, so nobody must wait for them.
         for record in states.iter_mut().filter(|record| record.result.is_none()) {
             record.result = Some(RecordResult::Failure(FailureReason::FetchError));

@@ -355,6 +355,32 @@ fn rows_that_belong_to_nothing_go_and_a_lost_record_fails_its_background_fetch()
 }
 
 #[test]
+fn nobody_waits_for_the_records_of_one_that_failed_for_a_lost_record() {
+    let world = World::on_disk();
+    life(&world, async || {
+        let fetches = world.open().await;
+        fetches.set_online(false);
+        start(&fetches, "lost", vec![get("/a"), get("/b")]).await;
+        still(fetches.shutdown()).await;
+        let mut transaction = Transaction::new();
+        transaction.delete(TABLES[1], vec![1_i64.into(), 1_i64.into()]);
+        still(world.profile().commit(transaction)).await.unwrap();
+    });
+    // It fails, and its worker does not get to the end of the event.
+    world.workers.will([None]);
+    for expected in 1..3 {
+        life(&world, async || {
+            let fetches = world.open().await;
+            still(world.workers.had_events(expected)).await;
+            still(fetches.shutdown()).await;
+        });
+    }
+    for had in world.workers.had() {
+        assert!(matches!(had.records[..], [Err(_)]), "{had:?}");
+    }
+}
+
+#[test]
 fn the_table_makes_sense_to_people() {
     let world = World::on_disk();
     life(&world, async || {

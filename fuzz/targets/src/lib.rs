@@ -12,6 +12,7 @@ mod network;
 mod parsers;
 mod runtime;
 mod scheduler;
+mod store;
 
 pub use facade::request_constructor::request_constructor;
 pub use facade::scripts::scripts;
@@ -31,6 +32,7 @@ pub use parsers::policy_headers::policy_headers;
 pub use parsers::range::range;
 pub use parsers::response_headers::response_headers;
 pub use scheduler::scheduler;
+pub use store::store;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -67,4 +69,5 @@ targets! {
     response_headers,
     scheduler,
     scripts,
+    store,
 }

@@ -28,22 +28,37 @@ fn applies(patch: &str, root: &Path) -> bool {
     })
 }
 
+/// The targets that reach more than a parser.
+const DEEP: [&str; 9] = [
+    "fetch_algorithm",
+    "http1_server",
+    "http2_server",
+    "proxy",
+    "request_constructor",
+    "resolver",
+    "scheduler",
+    "scripts",
+    "store",
+];
+
 #[test]
 fn planted_defects_apply() {
     let folder = root().join("fuzz/planted");
-    let mut planted = 0;
+    let mut planted = Vec::new();
     for entry in fs::read_dir(folder).expect("it is there") {
         let path = entry.expect("it can be read").path();
         if path.extension().is_none_or(|extension| extension != "patch") {
             continue;
         }
-        planted += 1;
-        let name = path.file_stem().expect("it has a name").to_string_lossy();
+        let name = path.file_stem().expect("it has a name").to_string_lossy().into_owned();
         assert!(TARGETS.iter().any(|target| target.name == name), "{name} is no target");
         let patch = fs::read_to_string(&path).expect("it can be read");
+        assert!(patch.contains("\nshows as: "), "{name} does not say how it shows");
+        planted.push(name);
         assert!(applies(&patch, &root()), "{} does not apply", path.display());
     }
-    assert!(planted > 0);
+    planted.sort_unstable();
+    assert_eq!(planted, DEEP);
 }
 
 #[test]

@@ -31,8 +31,8 @@ pub const SITE: &str = "https://site.example";
 
 /// A clock that goes with tokio's paused time.
 pub struct TokioClock {
-    start: tokio::time::Instant,
-    epoch: SystemTime,
+    pub start: tokio::time::Instant,
+    pub epoch: SystemTime,
 }
 
 impl Clock for TokioClock {
@@ -295,7 +295,13 @@ impl RecordFetcher for Fetcher {
             if let Some(sent) = request.body.take().filter(|_| !early) {
                 let mut chunks = sent.into_stream();
                 while let Some(chunk) = chunks.next().await {
-                    let chunk = chunk.expect("a stored body can be read");
+                    // One that was lost cannot be sent.
+                    let chunk = match chunk {
+                        Ok(chunk) => chunk,
+                        Err(error) => {
+                            return Response::network_error(NetworkError::RequestBody(Box::new(error)));
+                        }
+                    };
                     upload_progress(chunk.len() as u64);
                     body.extend_from_slice(&chunk);
                 }
@@ -387,7 +393,7 @@ impl Workers {
     }
 }
 
-struct Host(Arc<Workers>);
+pub struct Host(pub Arc<Workers>);
 
 impl ServiceWorkerHost for Host {
     fn has_active_worker(&self, _registration: &RegistrationKey) -> bool {

@@ -324,18 +324,23 @@ impl Model {
         expected
     }
 
-    pub fn of_key(&self, storage_key: &str) -> usize {
-        let running = self.running();
-        running.iter().filter(|(key, ..)| self.fetches[key].storage_key == storage_key).count()
-    }
-
     pub fn of_fetch(&self, key: FetchKey) -> usize {
-        self.running().iter().filter(|(k, ..)| *k == key).count()
+        let records = &self.fetches[&key].records;
+        records.iter().filter(|record| matches!(record.state, State::Runs { .. })).count()
     }
 
-    pub fn has_a_place(&self, key: FetchKey) -> bool {
-        let total = self.running().len();
-        let of_key = self.of_key(&self.fetches[&key].storage_key);
+    /// How many attempts run of each fetch's storage key.
+    fn taken(&self) -> BTreeMap<&str, usize> {
+        let mut taken = BTreeMap::new();
+        for (key, fetch) in &self.fetches {
+            *taken.entry(fetch.storage_key.as_str()).or_default() += self.of_fetch(*key);
+        }
+        taken
+    }
+
+    fn has_a_place(&self, key: FetchKey, taken: &BTreeMap<&str, usize>) -> bool {
+        let total: usize = taken.values().sum();
+        let of_key = taken[self.fetches[&key].storage_key.as_str()];
         let of_fetch = self.of_fetch(key);
         let l = &self.limits;
         total < l.total
@@ -348,7 +353,7 @@ impl Model {
     pub fn start(&mut self, key: FetchKey, index: usize, attempt: AttemptId) {
         assert!(self.online, "an attempt while offline");
         assert!(!self.fetches[&key].paused, "an attempt while paused");
-        assert!(self.has_a_place(key), "more attempts than allowed");
+        assert!(self.has_a_place(key, &self.taken()), "more attempts than allowed");
         let record = &mut self.fetches.get_mut(&key).unwrap().records[index];
         match record.state {
             State::Ready => {}
@@ -360,8 +365,12 @@ impl Model {
 
     /// Nothing that could run is left waiting.
     pub fn nothing_is_left_out(&self) {
+        if !self.online {
+            return;
+        }
+        let taken = self.taken();
         for (key, fetch) in &self.fetches {
-            if !self.online || fetch.paused || !self.has_a_place(*key) {
+            if fetch.paused || !self.has_a_place(*key, &taken) {
                 continue;
             }
             for (index, record) in fetch.records.iter().enumerate() {

@@ -3,3 +3,4 @@
 pub(crate) mod page;
 pub(crate) mod request_constructor;
 pub(crate) mod scripts;
+mod watchdog;

@@ -1,7 +1,9 @@
 //! Pages: a realm each, in one engine, with an event loop that ends.
 
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -14,6 +16,7 @@ use longhaul_net::NetworkConfig;
 use longhaul_quickjs::{Engine, EngineLimits, RealmOptions};
 use tokio::runtime::{Builder, Runtime};
 
+use super::watchdog::Watchdog;
 use crate::network::dialer::InMemory;
 use crate::network::echo::Echo;
 use crate::network::stack::plain_resolver;
@@ -27,13 +30,29 @@ const MOST_TASKS: usize = 256;
 /// How much of the engine's heap may stay when a realm is gone: what is made once, such as atoms and shapes.
 const SLACK: usize = 256 << 10;
 
+/// So many scripts a page may be given, one after the other.
+const MOST_VISITS: usize = 64;
+
 /// What there is one of for all inputs.
 struct Browser {
     runtime: Runtime,
     user_agent: UserAgent,
-    engine: Engine,
-    /// What the engine's heap was once the first page was gone.
-    heap: std::cell::Cell<Option<usize>>,
+    watchdog: Watchdog,
+    /// The engine, until a script had to be ended.
+    engine: RefCell<Option<Rc<Engine>>>,
+    /// What the engine's heap was once its first page was gone.
+    heap: Cell<Option<usize>>,
+    /// A page for scripts that leave nothing behind.
+    kept: RefCell<Option<Page>>,
+}
+
+/// A realm and its tasks.
+struct Page {
+    realm: RealmId,
+    agent: Agent,
+    /// What the page was given to begin with.
+    beginning: &'static str,
+    visits: usize,
 }
 
 thread_local! {
@@ -46,13 +65,25 @@ struct Agent {
     tasks: Arc<Mutex<VecDeque<Task>>>,
 }
 
+impl Agent {
+    fn tasks(&self) -> MutexGuard<'_, VecDeque<Task>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_tasks(&self) {
+        let tasks = std::mem::take(&mut *self.tasks());
+        // What they hold may queue others.
+        drop(tasks);
+    }
+}
+
 impl AgentHandle for Agent {
     fn spawn(&self, future: BoxFuture<'static, ()>) {
         self.runtime.spawn(future);
     }
 
     fn queue_task(&self, _: TaskSource, _: RealmId, task: Task) {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push_back(task);
+        self.tasks().push_back(task);
     }
 }
 
@@ -89,17 +120,26 @@ impl Browser {
         let building =
             UserAgent::builder().profile(Location::Memory).http_cache(None).network(network).build();
         let user_agent = runtime.block_on(building).expect("the user agent is built");
-        let engine = Engine::new(EngineLimits { memory: Some(64 << 20), stack: Some(512 << 10) });
         Browser {
             runtime,
             user_agent,
-            engine: engine.expect("the engine starts"),
-            heap: std::cell::Cell::new(None),
+            watchdog: Watchdog::new(),
+            engine: RefCell::default(),
+            heap: Cell::default(),
+            kept: RefCell::default(),
         }
     }
 
-    fn visit(&self, script: &str) -> String {
-        let _entered = self.runtime.enter();
+    fn engine(&self) -> Rc<Engine> {
+        let mut engine = self.engine.borrow_mut();
+        let engine = engine.get_or_insert_with(|| {
+            let engine = Engine::new(EngineLimits { memory: Some(64 << 20), stack: Some(512 << 10) });
+            Rc::new(engine.expect("the engine starts"))
+        });
+        Rc::clone(engine)
+    }
+
+    fn open(&self, beginning: &'static str) -> Page {
         let agent = Agent { runtime: self.runtime.handle().clone(), tasks: Arc::default() };
         let url = "https://a.test/dir/page".parse().expect("a URL");
         let global: ObjectRef = WindowGlobal::new(
@@ -112,7 +152,8 @@ impl Browser {
             },
             "",
         );
-        let realm = self.engine.create_realm(RealmOptions {
+        let engine = self.engine();
+        let realm = engine.create_realm(RealmOptions {
             bindings: longhaul_dom::bindings(),
             core: longhaul_dom::core(),
             global: global.clone(),
@@ -124,35 +165,68 @@ impl Browser {
             modules: None,
         });
         let realm = realm.expect("the realm is made");
-        let _ = self.engine.evaluate_script(realm, script.as_bytes(), "page.js");
-        let mut run = 0;
-        let mut idle = 0;
-        while run < MOST_TASKS && idle < 3 {
-            let task = agent.tasks.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            match task {
-                Some(task) => {
-                    (run, idle) = (run + 1, 0);
-                    self.engine.run_task(realm, task);
-                }
-                // The network goes on where the page waits.
-                None => {
-                    idle += 1;
-                    self.runtime.block_on(async {
-                        for _ in 0..16 {
-                            tokio::task::yield_now().await;
-                        }
-                    });
+        let begun = engine.evaluate_script(realm, beginning.as_bytes(), "beginning.js");
+        begun.expect("what a page begins with throws nothing");
+        Page { realm, agent, beginning, visits: 0 }
+    }
+
+    /// Runs a script and what it leads to; gives what it left in `globalThis.result`.
+    fn run(&self, page: &mut Page, script: &str) -> String {
+        let engine = self.engine();
+        page.visits += 1;
+        let result = self.watchdog.watch(engine.interrupt_handle(), script, || {
+            let _ = engine.evaluate_script(page.realm, b"globalThis.result = undefined", "page.js");
+            let _ = engine.evaluate_script(page.realm, script.as_bytes(), "page.js");
+            let mut run = 0;
+            let mut idle = 0;
+            while run < MOST_TASKS && idle < 3 {
+                let task = page.agent.tasks().pop_front();
+                match task {
+                    Some(task) => {
+                        (run, idle) = (run + 1, 0);
+                        engine.run_task(page.realm, task);
+                    }
+                    // The network goes on where the page waits.
+                    None => {
+                        idle += 1;
+                        self.runtime.block_on(async {
+                            for _ in 0..16 {
+                                tokio::task::yield_now().await;
+                            }
+                        });
+                    }
                 }
             }
-        }
-        let result = self.engine.evaluate_script(realm, b"String(globalThis.result)", "result.js");
-        self.engine.destroy_realm(realm);
-        agent.tasks.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        drop(global);
+            page.agent.forget_tasks();
+            engine.evaluate_script(page.realm, b"String(globalThis.result)", "result.js")
+        });
         match result {
+            _ if self.is_interrupted() => "no result: it was ended".to_owned(),
             Ok(Value::String(text)) => text.to_string(),
             other => format!("no result: {other:?}"),
         }
+    }
+
+    fn close(&self, page: Page) {
+        let engine = self.engine();
+        engine.destroy_realm(page.realm);
+        page.agent.forget_tasks();
+        drop(page);
+        if engine.interrupt_handle().is_interrupted() {
+            // It runs no script any more. What it had goes with it.
+            self.heap.set(None);
+            self.engine.borrow_mut().take();
+            return;
+        }
+        let heap = engine.memory_used();
+        match self.heap.get() {
+            None => self.heap.set(Some(heap)),
+            Some(before) => assert!(heap <= before + SLACK, "the engine's {before} bytes became {heap}"),
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.engine().interrupt_handle().is_interrupted()
     }
 }
 
@@ -162,11 +236,34 @@ impl Browser {
 /// When the page has left something behind in the engine.
 pub(crate) fn visit(script: &str) -> String {
     BROWSER.with(|browser| {
-        let result = browser.visit(script);
-        let heap = browser.engine.memory_used();
-        match browser.heap.get() {
-            None => browser.heap.set(Some(heap)),
-            Some(before) => assert!(heap <= before + SLACK, "the engine's {before} bytes became {heap}"),
+        let _entered = browser.runtime.enter();
+        let mut page = browser.open("");
+        let result = browser.run(&mut page, script);
+        browser.close(page);
+        result
+    })
+}
+
+/// The same for a script that leaves nothing in its page which the next one could see: they share a page, which is another one after some
+/// time. It begins with `beginning`, and each script is a block.
+pub(crate) fn visit_again(beginning: &'static str, script: &str) -> String {
+    BROWSER.with(|browser| {
+        let _entered = browser.runtime.enter();
+        let kept = browser.kept.borrow_mut().take();
+        let mut page = match kept {
+            Some(page) if page.beginning == beginning && page.visits < MOST_VISITS => page,
+            other => {
+                if let Some(other) = other {
+                    browser.close(other);
+                }
+                browser.open(beginning)
+            }
+        };
+        let result = browser.run(&mut page, &format!("{{ {script} }}"));
+        if browser.is_interrupted() {
+            browser.close(page);
+        } else {
+            *browser.kept.borrow_mut() = Some(page);
         }
         result
     })
@@ -183,4 +280,20 @@ pub(crate) fn literal(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_without_end_is_ended_and_the_next_one_runs() {
+        assert!(visit("for (;;) {}").starts_with("no result"));
+        assert_eq!(visit("globalThis.result = 1 + 1"), "2");
+        assert!(visit("(async () => { for (;;) await 0; })()").starts_with("no result"));
+        assert_eq!(visit_again("const two = 2;", "globalThis.result = two"), "2");
+        assert!(visit_again("const two = 2;", "for (;;) {}").starts_with("no result"));
+        assert_eq!(visit_again("const two = 2;", "const two = 3; globalThis.result = two"), "3");
+        assert_eq!(visit_again("const two = 2;", "globalThis.result = two"), "2");
+    }
 }
