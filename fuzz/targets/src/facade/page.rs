@@ -31,7 +31,7 @@ const MOST_TASKS: usize = 256;
 const SLACK: usize = 256 << 10;
 
 /// So many scripts a page may be given, one after the other.
-const MOST_VISITS: usize = 64;
+const MOST_VISITS: usize = 128;
 
 /// What there is one of for all inputs.
 struct Browser {

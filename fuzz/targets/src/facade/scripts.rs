@@ -1,6 +1,6 @@
 //! Scripts.
 
-use super::page::{literal, visit};
+use super::page::{literal, visit, visit_again};
 use crate::choices::Choices;
 
 /// What can be said; `$` stands for something else that can be said.
@@ -41,24 +41,16 @@ const FORMS: &[&str] = &[
     "new XMLHttpRequest()",
     "new FileReader()",
     "new DOMException($, $)",
-    "new BroadcastChannel($)",
     "new DOMParser().parseFromString($, \"text/html\")",
-    "document.createElement($)",
-    "document.createTextNode($)",
-    "document.body",
-    "document",
     "fetch($, { method: $, body: $, signal: $, keepalive: $ })",
     "fetch($)",
     "structuredClone($)",
     "structuredClone($, { transfer: [$] })",
     "setTimeout($, $)",
     "queueMicrotask($)",
-    "postMessage($, \"*\")",
     "navigator.sendBeacon($, $)",
     "URL.createObjectURL($)",
     "URL.revokeObjectURL($)",
-    "caches.open($)",
-    "navigator.serviceWorker.register($)",
     "btoa($)",
     "atob($)",
     "$.text()",
@@ -126,14 +118,11 @@ const FORMS: &[&str] = &[
     "Promise.reject($)",
     "Promise.all([$, $])",
     "Object.setPrototypeOf($, $)",
-    "Object.getPrototypeOf($)",
     "Object.freeze($)",
     "Object.defineProperty($, $, { get: $ })",
     "Reflect.construct($, [$], $)",
     "Reflect.ownKeys($)",
-    "$.constructor",
     "$.call($, $)",
-    "$[$]",
     "($[$] = $)",
     "(delete $[$])",
     "($ instanceof $)",
@@ -148,6 +137,22 @@ const FORMS: &[&str] = &[
     "new ($)($)",
 ];
 
+/// The same where it leads to what all scripts of a realm share.
+const SHARED_FORMS: &[&str] = &[
+    "new BroadcastChannel($)",
+    "document.createElement($)",
+    "document.createTextNode($)",
+    "document.body",
+    "document",
+    "postMessage($, \"*\")",
+    "caches.open($)",
+    "navigator.serviceWorker.register($)",
+    "Object.getPrototypeOf($)",
+    "$.constructor",
+    "$[$]",
+];
+
+/// What can be spoken of.
 const THINGS: &[&str] = &[
     "v0",
     "v1",
@@ -185,6 +190,15 @@ const THINGS: &[&str] = &[
     "Symbol.iterator",
     "Symbol()",
     "10n",
+    "() => v1",
+    "new Date(0)",
+    "/x/g",
+    "new Map([[1, 2]])",
+    "new Error(\"x\")",
+];
+
+/// The same where all scripts of a realm share it.
+const SHARED_THINGS: &[&str] = &[
     "globalThis",
     "Request",
     "Response",
@@ -192,26 +206,27 @@ const THINGS: &[&str] = &[
     "ReadableStream",
     "Node",
     "EventTarget",
-    "() => v1",
     "function () { return this; }",
-    "new Date(0)",
-    "/x/g",
-    "new Map([[1, 2]])",
-    "new Error(\"x\")",
 ];
 
 /// Arbitrary scripts, made from a grammar of what is exposed, in a real realm: each statement keeps what it came to in one of eight
-/// variables for the next ones, and what it leads to (promises, timers, messages, fetches) is run too. Input: choices.
+/// variables for the next ones, and what it leads to (promises, timers, messages, fetches) is run too. Input: choices; the first, where
+/// it is 63, allows what all scripts of a realm share (prototypes, the document, channels).
 ///
-/// Asserts nothing but what the address sanitizer and Rust see, and that a realm that has ended leaves nothing in the engine.
+/// A script with that has a realm of its own. The others can only change what they have made themselves; they share a realm for a while, each
+/// as a block with variables of its own, and the tasks it leaves are dropped.
+///
+/// Asserts nothing but what the address sanitizer and Rust see, that the engine ends a script within its limit, and that a realm that has
+/// ended leaves nothing in the engine.
 pub fn scripts(data: &[u8]) {
     let mut choices = Choices::new(data);
-    let mut script = String::from("var n = 0, v0, v1, v2, v3, v4, v5, v6, v7;\n");
+    let grammar = Grammar { shared: choices.once_in(64) };
+    let mut script = String::from("let n = 0, v0, v1, v2, v3, v4, v5, v6, v7;\n");
     let mut statements = 0;
     while !choices.is_empty() && statements < 24 {
         statements += 1;
         let variable = choices.below(8);
-        let expression = expression(&mut choices, 0);
+        let expression = grammar.expression(&mut choices, 0);
         script.push_str(&format!(
             "try {{ v{variable} = {expression}; }} catch (e) {{ v{} = e; }}\n",
             (variable + 1) % 8
@@ -220,24 +235,46 @@ pub fn scripts(data: &[u8]) {
             script.push_str(&format!("if (v{variable} && v{variable}.then) v{variable}.then((x) => {{ v{variable} = x; }}, () => {{}});\n"));
         }
     }
-    visit(&script);
+    match grammar.shared {
+        true => visit(&script),
+        false => visit_again("", &script),
+    };
 }
 
-fn expression(choices: &mut Choices<'_>, depth: usize) -> String {
-    if depth >= 3 || choices.once_in(2) == (depth > 0) {
-        return match choices.once_in(24) {
-            true => literal(&choices.text()),
-            false => choices.pick(THINGS).to_owned(),
-        };
+struct Grammar {
+    /// Whether what scripts share may be said.
+    shared: bool,
+}
+
+impl Grammar {
+    /// The shared ones come behind the others, so that a choice means the same in both.
+    fn pick(
+        &self,
+        choices: &mut Choices<'_>,
+        pool: &[&'static str],
+        shared: &[&'static str],
+    ) -> &'static str {
+        let end = pool.len() + if self.shared { shared.len() } else { 0 };
+        let index = choices.below(end);
+        pool.get(index).copied().unwrap_or_else(|| shared[index - pool.len()])
     }
-    let form = choices.pick(FORMS);
-    let mut expression = String::from("(");
-    for (index, part) in form.split('$').enumerate() {
-        if index > 0 {
-            expression.push_str(&self::expression(choices, depth + 1));
+
+    fn expression(&self, choices: &mut Choices<'_>, depth: usize) -> String {
+        if depth >= 3 || choices.once_in(2) == (depth > 0) {
+            return match choices.once_in(24) {
+                true => literal(&choices.text()),
+                false => self.pick(choices, THINGS, SHARED_THINGS).to_owned(),
+            };
         }
-        expression.push_str(part);
+        let form = self.pick(choices, FORMS, SHARED_FORMS);
+        let mut expression = String::from("(");
+        for (index, part) in form.split('$').enumerate() {
+            if index > 0 {
+                expression.push_str(&self.expression(choices, depth + 1));
+            }
+            expression.push_str(part);
+        }
+        expression.push(')');
+        expression
     }
-    expression.push(')');
-    expression
 }
