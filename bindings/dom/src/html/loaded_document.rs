@@ -84,7 +84,8 @@ impl OpenerPolicy {
 }
 
 impl LoadedDocument {
-    /// A document of a response that is no network error: its encoding by its byte order mark, its type or what it says itself.
+    /// A document of a response that is no network error, with the URL that was navigated to: its encoding by its byte order mark, its
+    /// type or what it says itself.
     ///
     /// # Errors
     /// Why its body did not come.
@@ -93,12 +94,11 @@ impl LoadedDocument {
         let mime = response.header_list.extract_mime_type();
         let content_type = mime.map_or_else(|| "text/html".to_owned(), |mime| mime.essence().to_owned());
         let policy_container = PolicyContainer::from_response(&response);
-        let answered = response.url().cloned().unwrap_or_else(|| url.clone());
         let headers = &response.header_list;
-        let opener_policy = OpenerPolicy::obtain(headers, &answered, policy_container.embedder_policy);
+        let opener_policy = OpenerPolicy::obtain(headers, url, policy_container.embedder_policy);
         let frame_options = headers.get_decode_and_split("X-Frame-Options").unwrap_or_default();
         let frame_options = frame_options.iter().map(|value| value.trim().to_ascii_lowercase()).collect();
-        let permissions_policy = PermissionsPolicy::of_response(headers, &answered.origin());
+        let permissions_policy = PermissionsPolicy::of_response(headers, &url.origin());
         let named = element_fetch::charset(&response);
         let status = response.status;
         let bytes = match response.body {
@@ -112,7 +112,7 @@ impl LoadedDocument {
             .unwrap_or(encoding_rs::UTF_8);
         let (text, encoding, _) = encoding.decode(&bytes);
         Ok(LoadedDocument {
-            url: answered,
+            url: url.clone(),
             text: text.into_owned(),
             content_type,
             encoding,

@@ -14,6 +14,7 @@ use url::{Origin, Url};
 
 use super::browsing_context::{BrowsingContext, Sandbox};
 use super::loaded_document::{LoadedDocument, OpenerPolicy};
+use super::navigation_fetch::{NavigationResponse, fetch_for_navigation};
 use super::permissions_policy::CROSS_ORIGIN_ISOLATED;
 use super::session_history::{Entry, Place};
 use super::{WindowGlobal, javascript_url, loading, parser};
@@ -320,7 +321,13 @@ pub(super) fn navigate(
     let container = container.map(|container| Arc::clone(container.environment()));
     let spawner = Arc::clone(&agent);
     spawner.spawn(Box::pin(async move {
-        let response = user_agent.fetch(request, options).await;
+        let reserve = |url: &Url| {
+            let unknown = LoadedDocument::of_text(url.clone(), String::new());
+            environment(&goal.context, &unknown, goal.creator.as_deref(), client_id()).into_shared()
+        };
+        let fetched = fetch_for_navigation(&user_agent, request, options, reserve).await;
+        let NavigationResponse { response, url, client_id } = fetched;
+        goal.environment_id = client_id;
         if let Some(timing) = &heads.0 {
             timing.head(&response);
         }
@@ -340,9 +347,6 @@ pub(super) fn navigate(
             false => LoadedDocument::from_response(response, &url).await.ok(),
         };
         let loaded = loaded.map(|mut loaded| {
-            if loaded.url.fragment().is_none() {
-                loaded.url.set_fragment(url.fragment());
-            }
             loaded.referrer = referrer(asked, &loaded.url);
             loaded
         });

@@ -8,7 +8,8 @@ use longhaul::fetch::{
     CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, Request, RequestOrigin,
 };
 use longhaul_dom::{
-    BrowsingContext, ConsoleSink, GlobalOptions, LoadedDocument, NavigationTiming, WindowGlobal,
+    BrowsingContext, ConsoleSink, GlobalOptions, LoadedDocument, NavigationResponse, NavigationTiming,
+    WindowGlobal, fetch_for_navigation,
 };
 use longhaul_idl::runtime::{Realm, TaskSource, Value};
 use url::Url;
@@ -101,7 +102,6 @@ impl Page {
     ///
     /// A script that throws is told to `on_error`; the page goes on, as pages do.
     pub async fn load(url: Url, options: PageOptions) -> Result<Page, PageError> {
-        let id = client_id();
         let runtime = tokio::runtime::Handle::current();
         let ended = {
             let url = url.clone();
@@ -110,7 +110,7 @@ impl Page {
         let agent = Agent::start("window", options.limits, runtime.clone(), options.listeners.clone())
             .map_err(&ended)?;
         let timing = NavigationTiming::new(agent.handle(), &url);
-        let document = fetch_document(&options.user_agent, url, id.clone(), &timing).await?;
+        let (document, id) = fetch_document(&options.user_agent, url, &timing).await?;
         let environment = document.environment(id).into_shared();
         let opener_policy = document.opener_policy;
         let content_type = document.content_type.clone();
@@ -257,16 +257,10 @@ pub(super) fn client_id() -> String {
 async fn fetch_document(
     user_agent: &UserAgent,
     url: Url,
-    client_id: String,
     timing: &NavigationTiming,
-) -> Result<LoadedDocument, PageError> {
+) -> Result<(LoadedDocument, String), PageError> {
     let mut request = Request::new(url.clone());
-    // What service workers know the page by from here on.
-    let reserved =
-        EnvironmentSettings { id: client_id, ..EnvironmentSettings::for_url(url.clone()) }.into_shared();
-    request.origin = RequestOrigin::Origin(reserved.origin.clone());
-    // DEVIATION: redirects are followed by the Fetch layer and not by the navigation, which has nothing to do in between.
-    request.reserved_client = Some(reserved);
+    request.origin = RequestOrigin::Origin(url.origin());
     request.mode = Mode::Navigate;
     request.destination = Destination::Document;
     request.credentials_mode = CredentialsMode::Include;
@@ -277,7 +271,12 @@ async fn fetch_document(
         process_response_end_of_body: Some(Box::new(move |ended| at_end.end(ended))),
         ..FetchOptions::default()
     };
-    let response = user_agent.fetch(request, options).await;
+    // What service workers know the page by from here on.
+    let reserve = |url: &Url| {
+        EnvironmentSettings { id: client_id(), ..EnvironmentSettings::for_url(url.clone()) }.into_shared()
+    };
+    let fetched = fetch_for_navigation(user_agent, request, options, reserve).await;
+    let NavigationResponse { response, url, client_id } = fetched;
     timing.head(&response);
     if let Some(reason) = response.reason() {
         return Err(PageError::Network { url, reason: reason.to_string() });
@@ -292,5 +291,8 @@ async fn fetch_document(
     if !LoadedDocument::is_page(&media_type) {
         return Err(PageError::NotHtml { url, media_type });
     }
-    LoadedDocument::from_response(response, &url).await.map_err(|reason| PageError::Network { url, reason })
+    match LoadedDocument::from_response(response, &url).await {
+        Ok(document) => Ok((document, client_id)),
+        Err(reason) => Err(PageError::Network { url, reason }),
+    }
 }

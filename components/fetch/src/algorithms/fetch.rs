@@ -185,7 +185,10 @@ fn hand_over(mut params: FetchParams, response: Response) -> Response {
     {
         let mut next = params.split_off_for_redirect();
         let head = response.unfiltered().clone_without_body();
-        params.controller.set_next_manual_redirect_steps(Box::new(move || {
+        params.controller.set_next_manual_redirect_steps(Box::new(move |reserved_client| {
+            if reserved_client.is_some() {
+                next.request.reserved_client = reserved_client;
+            }
             Box::pin(async move {
                 let (controller, span) = (next.controller.clone(), next.span.clone());
                 let response = match http_redirect_fetch(&mut next, &head) {

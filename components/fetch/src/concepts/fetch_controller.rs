@@ -11,7 +11,7 @@ use super::body::BodyStream;
 use super::fetch_timing_info::FetchTiming;
 use super::resource_timing::ResourceTiming;
 use super::response::Response;
-use crate::NetworkError;
+use crate::{EnvironmentSettings, NetworkError};
 
 /// Ends a fetch, and knows its timing afterwards. Clones control the same fetch.
 ///
@@ -33,8 +33,9 @@ pub enum ControllerState {
 /// Whatever the caller gave as the reason; the standard's serialized abort reason.
 pub type AbortReason = Arc<dyn Any + Send + Sync>;
 
-/// Goes on with a navigation behind a redirect.
-pub(crate) type NextManualRedirectSteps = Box<dyn FnOnce() -> BoxFuture<'static, Response> + Send>;
+/// Goes on with a navigation behind a redirect, for another client if one is given.
+pub(crate) type NextManualRedirectSteps =
+    Box<dyn FnOnce(Option<Arc<EnvironmentSettings>>) -> BoxFuture<'static, Response> + Send>;
 
 struct Inner {
     state: watch::Sender<ControllerState>,
@@ -161,12 +162,16 @@ impl FetchController {
         self.rest().resource_timing = Some(timing);
     }
 
-    /// Goes on behind the redirect that a navigation with redirect mode `manual` was given; nothing if there is none.
+    /// Goes on behind the redirect that a navigation with redirect mode `manual` was given; nothing if there is none. What the
+    /// redirect leads to may be for another client than the navigation was for so far.
     ///
     /// <https://fetch.spec.whatwg.org/#fetch-controller-process-the-next-manual-redirect>
-    pub fn process_the_next_manual_redirect(&self) -> Option<BoxFuture<'static, Response>> {
+    pub fn process_the_next_manual_redirect(
+        &self,
+        reserved_client: Option<Arc<EnvironmentSettings>>,
+    ) -> Option<BoxFuture<'static, Response>> {
         let steps = self.rest().next_manual_redirect_steps.take()?;
-        Some(steps())
+        Some(steps(reserved_client))
     }
 
     pub(crate) fn set_next_manual_redirect_steps(&self, steps: NextManualRedirectSteps) {

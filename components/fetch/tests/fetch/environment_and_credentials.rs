@@ -290,12 +290,12 @@ async fn a_navigation_goes_on_behind_a_manual_redirect() {
     let options = FetchOptions { controller: controller.clone(), ..FetchOptions::default() };
     let response = fetch(&services(&network), navigation, options).await;
     assert_eq!((response.status, network.seen().len()), (302, 1));
-    let second = controller.process_the_next_manual_redirect().unwrap().await;
+    let second = controller.process_the_next_manual_redirect(None).unwrap().await;
     assert_eq!((second.status, network.seen().len()), (302, 2));
-    let third = controller.process_the_next_manual_redirect().unwrap().await;
+    let third = controller.process_the_next_manual_redirect(None).unwrap().await;
     assert_eq!(third.url_list.len(), 3);
     assert_eq!(text(third).await, "here");
-    assert!(controller.process_the_next_manual_redirect().is_none());
+    assert!(controller.process_the_next_manual_redirect(None).is_none());
 }
 
 struct Shim;
