@@ -58,6 +58,7 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
     ("hasBodyEnded", streams::has_body_ended),
     ("eventParents", event_parents),
     ("handlerScope", handler_scope),
+    ("handlerWindow", handler_window),
     ("hasActivation", has_activation),
     ("inclusiveAncestors", inclusive_ancestors),
     ("nodeNeighbour", node_neighbour),
@@ -277,6 +278,12 @@ fn activate(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
 }
 
 /// <https://html.spec.whatwg.org/#getting-the-current-value-of-the-event-handler>: an element, its form, its document.
+/// The window that a body's handlers of window events are of; nothing, where its document is not shown.
+fn handler_window(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
+    let window = crate::html::window_of(&node(args)?);
+    Ok(window.map_or(Value::Null, |window| Value::Object(window as ObjectRef)))
+}
+
 fn handler_scope(_: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
     let element = node(args)?;
     let object = |node: NodeRef| Value::Object(node as ObjectRef);

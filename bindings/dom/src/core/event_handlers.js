@@ -2,8 +2,27 @@
 const { internal } = core;
 const { Function, Map, MapPrototypeGet, MapPrototypeSet, MapPrototypeDelete, ReflectApply, StringPrototypeSlice } = primordials;
 
+// The handlers that a body has of its window.
+const shadowed = { __proto__: null };
+for (const type of [
+  "afterprint", "beforeprint", "beforeunload", "blur", "error", "focus", "hashchange", "languagechange", "load", "message",
+  "messageerror", "offline", "online", "pagehide", "pagereveal", "pageshow", "pageswap", "popstate", "rejectionhandled", "resize",
+  "scroll", "storage", "unhandledrejection", "unload",
+]) {
+  shadowed["on" + type] = true;
+}
+
+// <https://html.spec.whatwg.org/#determining-the-target-of-an-event-handler>
+function targetOfHandler(target, name) {
+  if (shadowed[name] !== true) return target;
+  const kind = native.interfaceName(target);
+  return kind === "HTMLBodyElement" || kind === "HTMLFrameSetElement" ? native.hook("handlerWindow", target) : target;
+}
+
 // <https://html.spec.whatwg.org/#event-handler-idl-attributes>: the getter.
-core.export("getEventHandler", (target, name) => {
+core.export("getEventHandler", (object, name) => {
+  const target = targetOfHandler(object, name);
+  if (target === null) return null;
   const { handlers } = native.slots(target);
   if (handlers === undefined) return null;
   const handler = MapPrototypeGet(handlers, name);
@@ -34,8 +53,9 @@ function compile(text, element, special) {
 }
 
 // <https://html.spec.whatwg.org/#event-handler-content-attributes>
-core.export("setHandlerText", (target, name, text, element, file) => {
-  const slots = native.slots(target);
+core.export("setHandlerText", (object, name, text, element, file) => {
+  const target = targetOfHandler(object, name);
+  if (target === null) return;
   if (text === null) {
     internal.setEventHandler(target, name, null);
     return;
@@ -45,7 +65,9 @@ core.export("setHandlerText", (target, name, text, element, file) => {
 });
 
 // <https://html.spec.whatwg.org/#event-handler-idl-attributes>: the setter.
-internal.setEventHandler = (target, name, value) => {
+internal.setEventHandler = (object, name, value) => {
+  const target = targetOfHandler(object, name);
+  if (target === null) return;
   const slots = native.slots(target);
   if (slots.handlers === undefined) slots.handlers = new Map();
   const existing = MapPrototypeGet(slots.handlers, name);

@@ -11,6 +11,7 @@ use super::WindowGlobal;
 use super::browsing_context::{self, BrowsingContext};
 use super::content_security_policy;
 use super::element_fetch::{self, Generation, Success};
+use super::focus;
 use super::script_element::{self, ScriptState};
 use crate::dom::node::{Node, NodeRef, lock, object, objects};
 use crate::dom::{Dataset, TokenList};
@@ -104,7 +105,7 @@ pub(crate) fn minds_its_place(node: &Node) -> bool {
     })
 }
 
-pub(super) fn window_of(element: &NodeRef) -> Option<Arc<WindowGlobal>> {
+pub(crate) fn window_of(element: &NodeRef) -> Option<Arc<WindowGlobal>> {
     element.document()?.document_data()?.window()
 }
 
@@ -221,29 +222,6 @@ fn set_handler(
     name: &str,
     text: Option<&DomString>,
 ) -> Result<(), Exception> {
-    // NOTE: a body's handlers of these events are its window's.
-    let of_window = (node.is_html("body") || node.is_html("frameset"))
-        && matches!(
-            name,
-            "onblur"
-                | "onerror"
-                | "onfocus"
-                | "onload"
-                | "onresize"
-                | "onscroll"
-                | "onbeforeunload"
-                | "onhashchange"
-                | "onmessage"
-                | "onmessageerror"
-                | "onoffline"
-                | "ononline"
-                | "onpagehide"
-                | "onpageshow"
-                | "onpopstate"
-                | "onrejectionhandled"
-                | "onunhandledrejection"
-                | "onunload"
-        );
     let Some(window) = window_of(node) else { return Ok(()) };
     let allowed = |text: &DomString| {
         let content = InlineContent::ScriptAttribute;
@@ -252,7 +230,7 @@ fn set_handler(
     if text.is_some_and(|text| !allowed(text)) {
         return Ok(());
     }
-    let target = if of_window { Value::Object(window) } else { Value::Object(object(Arc::clone(node))) };
+    let target = Value::Object(object(Arc::clone(node)));
     let text = text.map_or(Value::Null, |text| Value::String(text.clone()));
     let file =
         node.document().and_then(|document| document.document_data().map(|data| data.url().to_string()));
@@ -682,7 +660,11 @@ impl HTMLElementMethods for Node {
         realm.core("click", vec![Value::Object(object(Arc::clone(self)))]).map(drop)
     }
 
-    fn focus(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
+    fn focus(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
+        // NOTE: of what is not drawn, frames alone can have it.
+        if let Some(context) = browsing_context::of_frame(self) {
+            focus::focus(realm, &context);
+        }
         Ok(())
     }
 

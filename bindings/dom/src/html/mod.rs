@@ -8,6 +8,7 @@ mod csp_violation;
 mod document;
 mod element_fetch;
 mod elements;
+mod focus;
 mod forms;
 mod global_scope;
 mod history;
@@ -63,7 +64,7 @@ pub(crate) use document::{DomParser, XmlSerializer, document_of_text};
 use elements::parsed;
 pub(crate) use elements::{
     ElementState, attribute_changed, children_changed, cloned, connected, form_owner, inserted,
-    minds_its_place, removed,
+    minds_its_place, removed, window_of,
 };
 pub(crate) use forms::form_data_of;
 pub(crate) use forms::{activate, cancel_activation, has_activation_behaviour, pre_activate};

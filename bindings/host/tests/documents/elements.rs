@@ -198,3 +198,28 @@ async fn media_elements_take_nothing_but_media() {
     heard.sort();
     assert_eq!(heard, ["empty error", "film progress", "near error", "own error"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_has_the_handlers_of_its_window() {
+    let opened = Site::new()
+        .page(
+            "<!doctype html><body onhashchange=\"console.log('text', this === window)\"><script>
+             const made = document.createElement('body');
+             const nobody = new DOMParser().parseFromString('<body>', 'text/html').body;
+             const handler = () => console.log('function');
+             console.log(typeof window.onhashchange, made.onhashchange === window.onhashchange);
+             dispatchEvent(new Event('hashchange'));
+             made.onstorage = handler;
+             made.onclick = handler;
+             nobody.onstorage = handler;
+             nobody.onwheel = handler;
+             console.log(window.onstorage === handler, document.body.onstorage === handler, window.onclick, nobody.onstorage, nobody.onwheel === handler);
+             dispatchEvent(new Event('storage'));
+             document.body.removeAttribute('onhashchange');
+             console.log(window.onhashchange);
+             </script>",
+        )
+        .open()
+        .await;
+    opened.expect(&["function true", "text true", "true true null null true", "function", "null"]);
+}
