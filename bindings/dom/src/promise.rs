@@ -52,3 +52,30 @@ pub(crate) fn promise_in_realm<T>(
     }));
     Ok(PromiseOf::Held(promise))
 }
+
+/// What settles a [`called_promise`].
+pub(crate) type Settle = Box<dyn FnOnce(Result<Value, Exception>) + Send>;
+
+/// A promise that somebody elsewhere settles by a call, at whose moment the task that does it is queued: what is queued
+/// afterwards comes afterwards. If the call is dropped, the promise stays as it is, as when a user agent shuts down.
+pub(crate) fn called_promise<T>(
+    realm: &dyn Realm,
+    source: TaskSource,
+    start: impl FnOnce(Settle),
+) -> Result<PromiseOf<T>, Exception> {
+    let (promise, resolver) = realm.new_promise()?;
+    let agent = Arc::clone(realm.agent());
+    let id = realm.id();
+    // NOTE: the agent is not idle as long as it waits for this.
+    let (called, waiting) = tokio::sync::oneshot::channel::<()>();
+    realm.agent().spawn(Box::pin(async move {
+        // It ends either way.
+        let _ = waiting.await;
+    }));
+    start(Box::new(move |result| {
+        agent.queue_task(source, id, Box::new(move |realm| realm.settle(resolver, result)));
+        // The agent may be gone.
+        let _ = called.send(());
+    }));
+    Ok(PromiseOf::Held(promise))
+}

@@ -2,31 +2,49 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::oneshot;
+
 use crate::agent_host::FunctionalEvent;
 use crate::service_worker::{Worker, WorkerId, WorkerState};
 use crate::service_worker_registration::{Registration, Slot};
 use crate::service_workers::{Inner, ServiceWorkers, State};
 
 impl ServiceWorkers {
-    /// Lets a worker become active although pages use its predecessor.
+    /// Lets a worker become active although pages use its predecessor. Resolves once its `activate` event has been dispatched, if
+    /// that is what it leads to.
     ///
     /// <https://w3c.github.io/ServiceWorker/#service-worker-global-scope-skipwaiting>
-    pub fn skip_waiting(&self, worker: WorkerId) {
+    pub fn skip_waiting(&self, worker: WorkerId) -> BoxFuture<'static, ()> {
         let found = self.inner.state().find_worker(worker);
-        if let Some((registration, worker)) = found {
-            self.inner.skip_waiting(&registration, &worker);
+        match found {
+            Some((registration, worker)) => self.inner.skip_waiting(&registration, &worker),
+            None => std::future::ready(()).boxed(),
         }
     }
 }
 
 impl Inner {
-    pub(crate) fn skip_waiting(self: &Arc<Self>, registration: &Arc<Registration>, worker: &Worker) {
+    pub(crate) fn skip_waiting(
+        self: &Arc<Self>,
+        registration: &Arc<Registration>,
+        worker: &Worker,
+    ) -> BoxFuture<'static, ()> {
         worker.resources().skip_waiting = true;
-        self.try_activate(registration);
+        let (told, dispatched) = oneshot::channel();
+        self.activate_if_it_may(registration, told);
+        // It is dropped where nothing is dispatched.
+        dispatched.map(drop).boxed()
     }
 
     /// <https://w3c.github.io/ServiceWorker/#try-activate>
     pub(crate) fn try_activate(self: &Arc<Self>, registration: &Arc<Registration>) {
+        let (told, _) = oneshot::channel();
+        self.activate_if_it_may(registration, told);
+    }
+
+    fn activate_if_it_may(self: &Arc<Self>, registration: &Arc<Registration>, told: oneshot::Sender<()>) {
         let begun = {
             let mut state = self.state();
             if self.is_stopped() || !may_activate(&state, registration) {
@@ -40,17 +58,23 @@ impl Inner {
         }
         self.active_changed.send_modify(|count| *count = count.wrapping_add(1));
         let (inner, registration) = (self.clone(), registration.clone());
-        self.spawn(async move { inner.finish_activation(&registration, &active).await });
+        self.spawn(async move { inner.finish_activation(&registration, &active, told).await });
     }
 
     /// The rest of Activate: the event.
-    async fn finish_activation(self: &Arc<Self>, registration: &Arc<Registration>, active: &Arc<Worker>) {
+    async fn finish_activation(
+        self: &Arc<Self>,
+        registration: &Arc<Registration>,
+        active: &Arc<Worker>,
+        told: oneshot::Sender<()>,
+    ) {
         if let Err(error) = self.store_active(registration, active).await {
             // It is stored as waiting still, and is activated again at the next start.
             tracing::warn!(scope = %registration.scope, %error, "an activation could not be stored");
         }
         // 12. Whatever its handlers do, it is active.
-        let outcome = self.dispatch_to(registration, active, FunctionalEvent::bare("activate")).await;
+        let event = FunctionalEvent::bare("activate");
+        let outcome = self.dispatch_telling(registration, active, event, told).await;
         tracing::debug!(scope = %registration.scope, ?outcome, "a service worker was activated");
         // 13. Unless it was removed meanwhile.
         if active.state() == WorkerState::Activating {

@@ -3,13 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use futures::StreamExt;
-use futures::channel::mpsc;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use longhaul_fetch::EnvironmentSettings;
 use url::Url;
 
+use crate::deliveries::{Deliverer, Deliveries, deliveries};
 use crate::messages::ClientMessages;
 use crate::register::RegisterError;
 use crate::service_worker::{Worker, WorkerHandle, WorkerId, WorkerState};
@@ -42,6 +40,12 @@ pub enum FrameType {
 pub trait WindowHost: Send + Sync + 'static {
     /// Whether the user could see the document.
     fn is_visible(&self) -> bool;
+
+    /// Whether the document has the focus.
+    fn has_focus(&self) -> bool;
+
+    /// Gives the document the focus.
+    fn focus(&self);
 
     /// The origins of the documents around it, the nearest first.
     fn ancestor_origins(&self) -> Vec<String>;
@@ -89,13 +93,18 @@ const MOST_RESERVED: usize = 1024;
 /// <https://w3c.github.io/ServiceWorker/#dfn-service-worker-client>
 pub(crate) struct Client {
     environment: Arc<EnvironmentSettings>,
+    /// What decides which registration it is of: its URL, or that of who made it where it has no address of its own.
+    ///
+    /// DEVIATION: the standard has the URL alone, which no scope is ever part of there; web-platform-tests asserts that such workers
+    /// are claimed.
+    scope_url: Url,
     kind: ClientKind,
     host: Option<Arc<dyn WindowHost>>,
     created: u64,
     /// When it had the focus last; 0 for never.
     focused: u64,
     controller: Option<Controller>,
-    observers: Vec<mpsc::UnboundedSender<Option<WorkerHandle>>>,
+    observers: Vec<Deliverer<Option<WorkerHandle>>>,
     pub(crate) messages: ClientMessages,
 }
 
@@ -126,7 +135,8 @@ impl ServiceWorkers {
     ) -> Option<WorkerHandle> {
         let mut state = self.inner.state();
         let controller = state.controller_for(&environment);
-        state.add_client(environment, kind, host, controller)
+        let scope_url = environment.creation_url.clone();
+        state.add_client(environment, scope_url, kind, host, controller)
     }
 
     /// Adds a page or worker that was not fetched over HTTP (`about:blank`, `about:srcdoc`, `blob:`): it is controlled by what
@@ -139,11 +149,12 @@ impl ServiceWorkers {
         creator_id: &str,
     ) -> Option<WorkerHandle> {
         let mut state = self.inner.state();
-        let controller = state.client(creator_id).and_then(|creator| {
-            let inherits = creator.environment.origin == environment.origin && environment.origin.is_tuple();
-            creator.controller.clone().filter(|_| inherits)
+        let creator = state.client(creator_id).filter(|creator| {
+            creator.environment.origin == environment.origin && environment.origin.is_tuple()
         });
-        state.add_client(environment, kind, host, controller)
+        let controller = creator.and_then(|creator| creator.controller.clone());
+        let scope_url = creator.map_or(&environment.creation_url, |creator| &creator.scope_url).clone();
+        state.add_client(environment, scope_url, kind, host, controller)
     }
 
     /// Removes a page or worker that is gone.
@@ -163,12 +174,12 @@ impl ServiceWorkers {
     }
 
     /// The client's controllers from now on, each a reason to fire `controllerchange`. Ends with the client.
-    pub fn observe_controller(&self, client_id: &str) -> BoxStream<'static, Option<WorkerHandle>> {
-        let (sender, receiver) = mpsc::unbounded();
+    pub fn observe_controller(&self, client_id: &str) -> Deliveries<Option<WorkerHandle>> {
+        let (deliverer, observed) = deliveries();
         if let Some(client) = self.inner.state().client_mut(client_id) {
-            client.observers.push(sender);
+            client.observers.push(deliverer);
         }
-        receiver.boxed()
+        observed
     }
 
     /// Makes an active worker the controller of every client that its registration matches.
@@ -304,9 +315,18 @@ impl State {
         }
     }
 
+    /// The clients of a registration that is cleared have no controller any more.
+    pub(crate) fn take_controller_away(&mut self, registration: &Arc<Registration>) {
+        for client in self.clients.map.values_mut().filter(|client| client.uses(registration)) {
+            client.controller = None;
+            client.observers.retain(|observer| observer.tell(None));
+        }
+    }
+
     fn add_client(
         &mut self,
         environment: Arc<EnvironmentSettings>,
+        scope_url: Url,
         kind: ClientKind,
         host: Option<Arc<dyn WindowHost>>,
         controller: Option<Controller>,
@@ -316,6 +336,7 @@ impl State {
         let client = Client {
             created: self.clients.created,
             focused: 0,
+            scope_url,
             kind,
             host,
             controller,
@@ -342,7 +363,7 @@ impl State {
         (worker.state() != WorkerState::Redundant).then_some(Controller { registration, worker })
     }
 
-    /// The window that had the focus last has it.
+    /// The window that had the focus last has it, where nobody knows better.
     fn is_focused(&self, client: &Client) -> bool {
         client.focused != 0 && client.focused == self.clients.focused
     }
@@ -363,7 +384,7 @@ impl State {
                 environment.secure_context
                     && environment.storage_key == registration.storage_key
                     && self
-                        .match_registration(&environment.storage_key, &environment.creation_url)
+                        .match_registration(&environment.storage_key, &client.scope_url)
                         .is_some_and(|matched| Arc::ptr_eq(&matched, registration))
                     && !client.controller.as_ref().is_some_and(|known| Arc::ptr_eq(&known.worker, worker))
             })
@@ -393,7 +414,7 @@ impl ClientParts {
             url: self.environment.creation_url.clone(),
             kind: self.kind,
             is_visible: self.host.as_ref().is_none_or(|host| host.is_visible()),
-            is_focused,
+            is_focused: self.host.as_ref().map_or(is_focused, |host| host.has_focus()),
             ancestor_origins: self.host.as_ref().map(|host| host.ancestor_origins()).unwrap_or_default(),
             host: self.host,
         }
@@ -419,7 +440,7 @@ impl Client {
     ) -> Option<Arc<Registration>> {
         let handle = worker.handle();
         let before = self.controller.replace(Controller { registration, worker });
-        self.observers.retain(|observer| observer.unbounded_send(Some(handle.clone())).is_ok());
+        self.observers.retain(|observer| observer.tell(Some(handle.clone())));
         before.map(|before| before.registration)
     }
 }

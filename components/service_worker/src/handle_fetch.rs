@@ -9,7 +9,6 @@ use tokio::sync::oneshot;
 
 use crate::agent_host::{DispatchOutcome, FunctionalEvent};
 use crate::fetch_event::{FetchAnswer, FetchEvent, FetchEventParts};
-use crate::job::ForceBypassCache;
 use crate::service_worker::Worker;
 use crate::service_worker_registration::{Registration, Slot};
 use crate::service_workers::{Inner, ServiceWorkers};
@@ -30,7 +29,7 @@ impl ServiceWorkers {
         let should_soft_update = !request.is_subresource_request() || is_stale;
         let response = self.inner.create_fetch_event_and_dispatch(request, &registration, controller).await;
         if should_soft_update {
-            self.inner.soft_update(&registration, ForceBypassCache::No);
+            self.inner.soft_update_later(&registration);
         }
         response
     }

@@ -43,8 +43,9 @@ impl Inner {
         // 12. It failed: as if it had never been.
         if !installed {
             self.terminate(&worker);
-            registration.update_worker_state(&worker, WorkerState::Redundant);
+            // DEVIATION: the slot before the state, as web-platform-tests asserts: a redundant worker is in none.
             registration.update_registration_state(Slot::Installing, None);
+            registration.update_worker_state(&worker, WorkerState::Redundant);
             if newest.is_none() {
                 self.forget(registration);
             }

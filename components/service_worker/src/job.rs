@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use longhaul_fetch::EnvironmentSettings;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use url::Url;
 
 use crate::register::RegisterError;
@@ -45,6 +45,9 @@ pub(crate) enum JobEnd {
 
 type JobResult = Result<JobEnd, RegisterError>;
 
+/// Called when the job's promise settles, at that very moment; dropped if it never does.
+pub(crate) type JobWaiter = Box<dyn FnOnce(JobResult) + Send>;
+
 /// <https://w3c.github.io/ServiceWorker/#dfn-job>
 pub(crate) struct Job {
     pub(crate) kind: JobKind,
@@ -56,13 +59,15 @@ pub(crate) struct Job {
     pub(crate) client: Option<Arc<EnvironmentSettings>>,
     pub(crate) force_bypass_cache: ForceBypassCache,
     promise: Mutex<JobPromise>,
+    /// What it is for is gone.
+    aborted: watch::Sender<bool>,
 }
 
 /// The job promise with those of the equivalent jobs.
 #[derive(Default)]
 struct JobPromise {
     settled: bool,
-    waiting: Vec<oneshot::Sender<JobResult>>,
+    waiting: Vec<JobWaiter>,
 }
 
 impl Job {
@@ -78,6 +83,7 @@ impl Job {
             client: None,
             force_bypass_cache: ForceBypassCache::No,
             promise: Mutex::default(),
+            aborted: watch::Sender::new(false),
         }
     }
 
@@ -145,6 +151,18 @@ impl Job {
         self.settle(Err(error));
     }
 
+    /// Ends the job wherever it is.
+    pub(crate) fn abort(&self) {
+        self.aborted.send_replace(true);
+        self.reject(RegisterError::Cleared);
+    }
+
+    async fn is_aborted(&self) {
+        let mut aborted = self.aborted.subscribe();
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = aborted.wait_for(|aborted| *aborted).await;
+    }
+
     fn settle(&self, result: Result<JobValue, RegisterError>) {
         let waiting = {
             let mut promise = self.promise.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,13 +179,12 @@ impl Job {
                 }
                 JobValue::Unregistered(done) => JobEnd::Unregistered(done),
             });
-            // Whoever asked may have gone away.
-            let _ = waiter.send(end);
+            waiter(end);
         }
     }
 
     /// Adds a waiter, unless the promise has settled.
-    fn join(&self, waiter: oneshot::Sender<JobResult>) -> Result<(), oneshot::Sender<JobResult>> {
+    fn join(&self, waiter: JobWaiter) -> Result<(), JobWaiter> {
         let mut promise = self.promise.lock().unwrap_or_else(PoisonError::into_inner);
         if promise.settled {
             return Err(waiter);
@@ -182,41 +199,59 @@ impl Inner {
     pub(crate) async fn schedule_job(self: &Arc<Self>, job: Job) -> Result<Registered, RegisterError> {
         let scope = job.scope.to_string();
         match self.enqueue(job).await {
-            Ok(Ok(JobEnd::Registered(registered))) => Ok(registered),
-            Ok(Ok(JobEnd::Unregistered(_))) => Err(RegisterError::NotRegistered(scope)),
-            Ok(Err(error)) => Err(error),
+            Ok(end) => registered(end, scope),
             Err(_) => Err(RegisterError::Stopped),
         }
     }
 
-    /// <https://w3c.github.io/ServiceWorker/#schedule-job>
-    ///
-    /// DEVIATION: queues are per storage key and scope, since partitions must not wait for each other.
+    /// Schedules a register or update job; the call comes when its promise settles, before anything else happens to the
+    /// registration. It is dropped if everything stops.
+    pub(crate) fn schedule_job_then(
+        self: &Arc<Self>,
+        job: Job,
+        then: impl FnOnce(Result<Registered, RegisterError>) + Send + 'static,
+    ) {
+        let scope = job.scope.to_string();
+        self.enqueue_then(job, Box::new(move |end| then(registered(end, scope))));
+    }
+
+    /// Schedules a job, and gives what its promise settles with.
     pub(crate) fn enqueue(self: &Arc<Self>, job: Job) -> oneshot::Receiver<JobResult> {
         let (sender, receiver) = oneshot::channel();
+        let tell = Box::new(move |end| {
+            // Whoever asked may have gone away.
+            let _ = sender.send(end);
+        });
+        self.enqueue_then(job, tell);
+        receiver
+    }
+
+    /// <https://w3c.github.io/ServiceWorker/#schedule-job>; the call comes when the job's promise settles.
+    ///
+    /// DEVIATION: queues are per storage key and scope, since partitions must not wait for each other.
+    pub(crate) fn enqueue_then(self: &Arc<Self>, job: Job, waiter: JobWaiter) {
         let key = (job.storage_key.clone(), job.scope.to_string());
         let mut state = self.state();
         if self.is_stopped() {
-            // NOTE: the sender is dropped, which the receiver takes for the end of everything.
-            return receiver;
+            // NOTE: the waiter is dropped, which those who wait take for the end of everything.
+            return;
         }
         let queue = state.queues.entry(key.clone()).or_default();
         // 6. An equivalent job at the back that is still open takes this one along.
-        let sender = match queue.back() {
-            Some(last) if last.is_equivalent(&job) => match last.join(sender) {
-                Ok(()) => return receiver,
-                Err(sender) => sender,
+        let waiter = match queue.back() {
+            Some(last) if last.is_equivalent(&job) => match last.join(waiter) {
+                Ok(()) => return,
+                Err(waiter) => waiter,
             },
-            _ => sender,
+            _ => waiter,
         };
-        job.promise.lock().unwrap_or_else(PoisonError::into_inner).waiting.push(sender);
+        job.promise.lock().unwrap_or_else(PoisonError::into_inner).waiting.push(waiter);
         queue.push_back(Arc::new(job));
         // 5. The first job of a queue starts it.
         if queue.len() == 1 {
             let inner = self.clone();
             self.spawn(async move { inner.run_queue(key).await });
         }
-        receiver
     }
 
     /// <https://w3c.github.io/ServiceWorker/#run-job>, until the queue is empty
@@ -232,15 +267,31 @@ impl Inner {
                     }
                 }
             };
-            match job.kind {
-                JobKind::Register => self.run_register(&job).await,
-                JobKind::Update => self.run_update(&job).await,
-                JobKind::Unregister => self.run_unregister(&job).await,
+            let run = async {
+                match job.kind {
+                    JobKind::Register => self.run_register(&job).await,
+                    JobKind::Update => {
+                        self.run_update(&job).await;
+                    }
+                    JobKind::Unregister => self.run_unregister(&job).await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = job.is_aborted() => {}
+                () = run => {}
             }
             // <https://w3c.github.io/ServiceWorker/#finish-job>
             if let Some(queue) = self.state().queues.get_mut(&key) {
                 queue.pop_front();
             }
         }
+    }
+}
+
+fn registered(end: JobResult, scope: String) -> Result<Registered, RegisterError> {
+    match end? {
+        JobEnd::Registered(registered) => Ok(registered),
+        JobEnd::Unregistered(_) => Err(RegisterError::NotRegistered(scope)),
     }
 }

@@ -5,11 +5,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use futures::StreamExt;
-use futures::channel::mpsc;
-use futures::stream::{self, BoxStream};
-
 use crate::agent_host::FunctionalEvent;
+use crate::deliveries::{Deliverer, Deliveries, deliveries};
 use crate::service_worker::{Worker, WorkerHandle, WorkerId};
 use crate::service_worker_registration::Registration;
 use crate::service_workers::{Inner, ServiceWorkers};
@@ -31,14 +28,14 @@ impl fmt::Debug for ClientMessage {
 
 /// The messages that a client has not been given yet.
 pub(crate) struct ClientMessages {
-    sender: mpsc::UnboundedSender<ClientMessage>,
-    receiver: Option<mpsc::UnboundedReceiver<ClientMessage>>,
+    deliverer: Deliverer<ClientMessage>,
+    queue: Option<Deliveries<ClientMessage>>,
 }
 
 impl Default for ClientMessages {
     fn default() -> Self {
-        let (sender, receiver) = mpsc::unbounded();
-        Self { sender, receiver: Some(receiver) }
+        let (deliverer, queue) = deliveries();
+        Self { deliverer, queue: Some(queue) }
     }
 }
 
@@ -56,21 +53,16 @@ impl ServiceWorkers {
     /// <https://w3c.github.io/ServiceWorker/#client-postmessage-options>
     pub fn post_to_client(&self, client_id: &str, message: ClientMessage) {
         if let Some(client) = self.inner.state().client(client_id) {
-            // It fails where the client has stopped to listen.
-            let _ = client.messages.sender.unbounded_send(message);
+            client.messages.deliverer.tell(message);
         }
     }
 
     /// The client's messages, those that are there already first. Only the first caller gets them.
     ///
     /// <https://w3c.github.io/ServiceWorker/#dfn-client-message-queue>
-    pub fn observe_messages(&self, client_id: &str) -> BoxStream<'static, ClientMessage> {
-        let receiver =
-            self.inner.state().client_mut(client_id).and_then(|client| client.messages.receiver.take());
-        match receiver {
-            Some(receiver) => receiver.boxed(),
-            None => stream::empty().boxed(),
-        }
+    pub fn observe_messages(&self, client_id: &str) -> Deliveries<ClientMessage> {
+        let queue = self.inner.state().client_mut(client_id).and_then(|client| client.messages.queue.take());
+        queue.unwrap_or_else(Deliveries::none)
     }
 
     /// Dispatches an event at a worker in whatever state it is, starting it if need be. Events of one worker keep their order.

@@ -13,7 +13,7 @@ use crate::service_worker_registration::{
     Registered, Registration, RegistrationHandle, Slots, UpdateViaCache,
 };
 use crate::service_workers::{Inner, ServiceWorkers};
-use crate::update::WorkerType;
+use crate::update::{Updated, WorkerType};
 
 /// The options of `register()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,9 @@ pub enum RegisterError {
     /// The registration's newest worker has another script by now.
     #[error("the registration's worker has another script by now")]
     ScriptChanged,
+    /// What its origin has stored was cleared meanwhile.
+    #[error("the origin's storage was cleared")]
+    Cleared,
     /// The user agent is shutting down.
     #[error("the user agent is shutting down")]
     Stopped,
@@ -97,6 +100,7 @@ impl RegisterError {
             | Self::MimeType(_)
             | Self::ScopeTooWide { .. } => ExceptionKind::SecurityError,
             Self::NoWorker(_) => ExceptionKind::InvalidStateError,
+            Self::Cleared => ExceptionKind::AbortError,
             Self::ScriptScheme(_)
             | Self::ScopeScheme(_)
             | Self::EscapedSlash(_)
@@ -135,38 +139,65 @@ impl ServiceWorkers {
         scope_url: Option<Url>,
         options: RegistrationOptions,
     ) -> Result<Registered, RegisterError> {
-        // NOTE: in a page the interface is not even exposed outside of a secure context.
-        if !client.secure_context {
-            return Err(RegisterError::InsecureContext);
-        }
-        // 2-4. The script's URL: no fragment, http(s), no escaped slashes.
-        let mut script_url = script_url;
-        script_url.set_fragment(None);
-        if !is_http(&script_url) {
-            return Err(RegisterError::ScriptScheme(script_url));
-        }
-        if has_escaped_slash(&script_url) {
-            return Err(RegisterError::EscapedSlash(script_url));
-        }
-        // 5-9. The scope: the script's folder by default; the same demands.
-        let mut scope_url = match scope_url {
-            Some(scope_url) => scope_url,
-            None => script_url.join("./").map_err(|_| RegisterError::NoScope(script_url.clone()))?,
-        };
-        scope_url.set_fragment(None);
-        if !is_http(&scope_url) {
-            return Err(RegisterError::ScopeScheme(scope_url));
-        }
-        if has_escaped_slash(&scope_url) {
-            return Err(RegisterError::EscapedSlash(scope_url));
-        }
-        // 10-14. A job for it, with the client's URL as the referrer.
-        let job = Job::new(JobKind::Register, client.storage_key.clone(), scope_url)
-            .with_script(script_url, options.worker_type)
-            .with_update_via_cache(options.update_via_cache)
-            .with_client(client);
+        let job = register_job(client, script_url, scope_url, options)?;
         self.inner.schedule_job(job).await
     }
+
+    /// The same with a call in the place of the promise: it comes at the very moment in which that settles, before anything else
+    /// happens to the registration. It must be quick, and is dropped if everything stops before.
+    pub fn register_then(
+        &self,
+        client: Arc<EnvironmentSettings>,
+        script_url: Url,
+        scope_url: Option<Url>,
+        options: RegistrationOptions,
+        then: impl FnOnce(Result<Registered, RegisterError>) + Send + 'static,
+    ) {
+        match register_job(client, script_url, scope_url, options) {
+            Ok(job) => self.inner.schedule_job_then(job, then),
+            Err(error) => then(Err(error)),
+        }
+    }
+}
+
+/// The steps of Start Register, up to the job.
+fn register_job(
+    client: Arc<EnvironmentSettings>,
+    script_url: Url,
+    scope_url: Option<Url>,
+    options: RegistrationOptions,
+) -> Result<Job, RegisterError> {
+    // NOTE: in a page the interface is not even exposed outside of a secure context.
+    if !client.secure_context {
+        return Err(RegisterError::InsecureContext);
+    }
+    // 2-4. The script's URL: no fragment, http(s), no escaped slashes.
+    let mut script_url = script_url;
+    script_url.set_fragment(None);
+    if !is_http(&script_url) {
+        return Err(RegisterError::ScriptScheme(script_url));
+    }
+    if has_escaped_slash(&script_url) {
+        return Err(RegisterError::EscapedSlash(script_url));
+    }
+    // 5-9. The scope: the script's folder by default; the same demands.
+    let mut scope_url = match scope_url {
+        Some(scope_url) => scope_url,
+        None => script_url.join("./").map_err(|_| RegisterError::NoScope(script_url.clone()))?,
+    };
+    scope_url.set_fragment(None);
+    if !is_http(&scope_url) {
+        return Err(RegisterError::ScopeScheme(scope_url));
+    }
+    if has_escaped_slash(&scope_url) {
+        return Err(RegisterError::EscapedSlash(scope_url));
+    }
+    // 10-14. A job for it, with the client's URL as the referrer.
+    let job = Job::new(JobKind::Register, client.storage_key.clone(), scope_url)
+        .with_script(script_url, options.worker_type)
+        .with_update_via_cache(options.update_via_cache)
+        .with_client(client);
+    Ok(job)
 }
 
 impl Inner {
@@ -199,12 +230,21 @@ impl Inner {
                 if same {
                     return job.resolve_registration(&registration);
                 }
+                // DEVIATION: in force from here on and not from the installation on, as web-platform-tests asserts: it decides how
+                // this job fetches.
+                let before = registration.slots().update_via_cache;
+                job.set_update_via_cache(&registration);
+                // 7. The rest is an update.
+                if self.run_update(job).await == Updated::No {
+                    registration.slots().update_via_cache = before;
+                }
             }
             // 6. Unknown: into the map, without a worker as yet.
-            None => self.set_registration(job),
+            None => {
+                self.set_registration(job);
+                self.run_update(job).await;
+            }
         }
-        // 7. The rest is an update.
-        self.run_update(job).await;
     }
 
     /// <https://w3c.github.io/ServiceWorker/#set-registration>

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use longhaul_fetch::EnvironmentSettings;
+use tokio::sync::oneshot;
 
 use crate::agent_host::{DispatchOutcome, FunctionalEvent, StartError, WorkerAgent, WorkerDescription};
 use crate::service_worker::{Worker, WorkerState};
@@ -145,13 +146,28 @@ impl Inner {
         worker: &Arc<Worker>,
         event: FunctionalEvent,
     ) -> DispatchOutcome {
+        let (told, _) = oneshot::channel();
+        self.dispatch_telling(registration, worker, event, told).await
+    }
+
+    /// The same; `told` is told when the event is on its way in the worker.
+    pub(crate) async fn dispatch_telling(
+        self: &Arc<Self>,
+        registration: &Arc<Registration>,
+        worker: &Arc<Worker>,
+        event: FunctionalEvent,
+        told: oneshot::Sender<()>,
+    ) -> DispatchOutcome {
         let (pending, agent) = match self.run_service_worker(registration, worker).await {
             Ok(running) => running,
             Err(error) => return DispatchOutcome::CouldNotStart(error.to_string()),
         };
+        let handled = agent.dispatch(event);
+        // Nobody may wait for it.
+        let _ = told.send(());
         let outcome = tokio::select! {
             () = self.stopping() => DispatchOutcome::Crashed("the user agent is shutting down".to_owned()),
-            outcome = tokio::time::timeout(self.config.event_limit, agent.dispatch(event)) => match outcome {
+            outcome = tokio::time::timeout(self.config.event_limit, handled) => match outcome {
                 Ok(outcome) => outcome,
                 Err(_) => {
                     self.terminate(worker);

@@ -4,11 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use futures::StreamExt;
-use futures::channel::mpsc;
-use futures::stream::BoxStream;
 use url::Url;
 
+use crate::deliveries::{Deliverer, Deliveries, deliveries};
 use crate::navigation_preload::NavigationPreloadState;
 use crate::service_worker::{Worker, WorkerHandle, WorkerState};
 
@@ -87,15 +85,14 @@ impl RegistrationHandle {
     }
 
     /// What happens to the registration from now on. The first event, which is there at once, tells the workers of now.
-    pub fn observe(&self) -> BoxStream<'static, RegistrationEvent> {
-        let (sender, receiver) = mpsc::unbounded();
+    pub fn observe(&self) -> Deliveries<RegistrationEvent> {
+        let (deliverer, observed) = deliveries();
         // The attributes stay as they are until the observer is in, so that it misses nothing and hears nothing twice.
         let slots = self.registration.slots();
-        // The receiver is right here, so this cannot fail.
-        let _ = sender.unbounded_send(slots.workers_changed());
-        self.registration.observers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        deliverer.tell(slots.workers_changed());
+        self.registration.observers.lock().unwrap_or_else(PoisonError::into_inner).push(deliverer);
         drop(slots);
-        receiver.boxed()
+        observed
     }
 }
 
@@ -153,7 +150,7 @@ pub(crate) struct Registration {
     /// Orders the registrations of a profile by their age.
     pub(crate) position: i64,
     slots: Mutex<Slots>,
-    observers: Mutex<Vec<mpsc::UnboundedSender<RegistrationEvent>>>,
+    observers: Mutex<Vec<Deliverer<RegistrationEvent>>>,
 }
 
 /// The parts of a registration that change.
@@ -164,6 +161,8 @@ pub(crate) struct Slots {
     pub(crate) active: Option<Arc<Worker>>,
     pub(crate) update_via_cache: UpdateViaCache,
     pub(crate) last_update_check: Option<SystemTime>,
+    /// An update check is waiting for its time.
+    pub(crate) update_is_due: bool,
     pub(crate) preload: NavigationPreloadState,
 }
 
@@ -183,7 +182,7 @@ pub struct Registered {
     pub registration: RegistrationHandle,
     /// [`RegistrationHandle::observe`] from the moment on in which the promise resolved: later the new worker may already
     /// have gone on.
-    pub events: BoxStream<'static, RegistrationEvent>,
+    pub events: Deliveries<RegistrationEvent>,
 }
 
 impl fmt::Debug for Registered {
@@ -264,6 +263,6 @@ impl Registration {
 
     pub(crate) fn notify(&self, event: RegistrationEvent) {
         let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
-        observers.retain(|observer| observer.unbounded_send(event.clone()).is_ok());
+        observers.retain(|observer| observer.tell(event.clone()));
     }
 }

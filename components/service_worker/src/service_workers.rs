@@ -28,6 +28,8 @@ pub struct Config {
     pub event_limit: Duration,
     /// The most that the evaluation of a worker's script may take.
     pub start_limit: Duration,
+    /// How long after a navigation its worker is checked for an update: what has just been loaded goes first, and hears of it.
+    pub update_delay: Duration,
 }
 
 impl Default for Config {
@@ -36,6 +38,7 @@ impl Default for Config {
             idle_timeout: Duration::from_secs(30),
             event_limit: Duration::from_secs(5 * 60),
             start_limit: Duration::from_secs(60),
+            update_delay: Duration::from_secs(1),
         }
     }
 }

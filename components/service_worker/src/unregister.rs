@@ -5,8 +5,8 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::job::{Job, JobEnd, JobKind, JobValue};
-use crate::service_worker::WorkerState;
-use crate::service_worker_registration::{Registration, Slot};
+use crate::service_worker::{Worker, WorkerState};
+use crate::service_worker_registration::{Registration, RegistrationHandle, Slot};
 use crate::service_workers::{Inner, ServiceWorkers};
 
 impl ServiceWorkers {
@@ -19,10 +19,49 @@ impl ServiceWorkers {
         matches!(self.inner.enqueue(job).await, Ok(Ok(JobEnd::Unregistered(true))))
     }
 
-    /// Unregisters everything of a storage key.
+    /// The same with a call in the place of the promise: it comes at the very moment in which that settles, before the workers of
+    /// the registration go. It must be quick, and is dropped if everything stops before.
+    pub fn unregister_then(
+        &self,
+        registration: &RegistrationHandle,
+        then: impl FnOnce(bool) + Send + 'static,
+    ) {
+        let registration = &registration.registration;
+        let job = Job::new(JobKind::Unregister, registration.storage_key.clone(), registration.scope.clone());
+        let waiter = move |end| then(matches!(end, Ok(JobEnd::Unregistered(true))));
+        self.inner.enqueue_then(job, Box::new(waiter));
+    }
+
+    /// Removes everything of a storage key at once, whoever uses it: what is being registered fails, events in progress break off,
+    /// and pages have no controller any more.
+    ///
+    /// <https://w3c.github.io/webappsec-clear-site-data/#clear-dom>
     pub async fn clear_storage_key(&self, storage_key: &str) {
-        for registration in self.get_registrations(storage_key) {
-            self.unregister(storage_key, registration.scope().as_str()).await;
+        let inner = &self.inner;
+        let (stored, workers, callbacks) = {
+            let mut state = inner.state();
+            for (_, queue) in state.queues.iter().filter(|((key, _), _)| key == storage_key) {
+                queue.iter().for_each(|job| job.abort());
+            }
+            let is_of_key = |registration: &mut Arc<Registration>| registration.storage_key == storage_key;
+            let stored: Vec<_> = state.registrations.extract_if(.., is_of_key).collect();
+            let waiting: Vec<_> = state.unregistered.extract_if(.., is_of_key).collect();
+            let cleared: Vec<_> = stored.iter().cloned().chain(waiting).collect();
+            let workers: Vec<_> =
+                cleared.iter().flat_map(|registration| clear_registration(registration)).collect();
+            for registration in &cleared {
+                state.take_controller_away(registration);
+            }
+            (stored, workers, state.on_unregister.clone())
+        };
+        for worker in workers {
+            inner.terminate(&worker);
+        }
+        for registration in stored {
+            inner.delete_stored(&registration).await;
+            for callback in &callbacks {
+                callback(&registration.storage_key, registration.scope.as_str());
+            }
         }
     }
 }
@@ -69,17 +108,25 @@ impl Inner {
                 return;
             }
             state.unregistered.retain(|known| !Arc::ptr_eq(known, registration));
-            // <https://w3c.github.io/ServiceWorker/#clear-registration>
-            for slot in [Slot::Installing, Slot::Waiting, Slot::Active] {
-                if let Some(worker) = registration.worker(slot) {
-                    registration.update_worker_state(&worker, WorkerState::Redundant);
-                    registration.update_registration_state(slot, None);
-                }
-            }
-            workers
+            clear_registration(registration)
         };
         for worker in cleared {
             self.terminate(&worker);
         }
     }
+}
+
+/// Gives the workers, which are to be terminated.
+///
+/// <https://w3c.github.io/ServiceWorker/#clear-registration>
+fn clear_registration(registration: &Arc<Registration>) -> Vec<Arc<Worker>> {
+    let workers = registration.workers();
+    // DEVIATION: the slots before the states, as web-platform-tests asserts: a redundant worker is in none.
+    for slot in [Slot::Installing, Slot::Waiting, Slot::Active] {
+        if let Some(worker) = registration.worker(slot) {
+            registration.update_registration_state(slot, None);
+            registration.update_worker_state(&worker, WorkerState::Redundant);
+        }
+    }
+    workers
 }

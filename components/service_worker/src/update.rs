@@ -11,7 +11,7 @@ use crate::script_resource::{
     StoredScript,
 };
 use crate::service_worker::{Resources, Worker, WorkerParts, WorkerState};
-use crate::service_worker_registration::{Registration, RegistrationHandle, UpdateViaCache};
+use crate::service_worker_registration::{Registered, Registration, RegistrationHandle, UpdateViaCache};
 use crate::service_workers::{Inner, ServiceWorkers};
 
 /// <https://w3c.github.io/ServiceWorker/#dfn-type>
@@ -38,6 +38,13 @@ impl WorkerType {
     }
 }
 
+/// Whether an update came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Updated {
+    Yes,
+    No,
+}
+
 /// What the update check fetched.
 struct UpdatedResources {
     scripts: ScriptResourceMap,
@@ -55,15 +62,38 @@ impl ServiceWorkers {
         registration: &RegistrationHandle,
         client: Option<Arc<EnvironmentSettings>>,
     ) -> Result<RegistrationHandle, RegisterError> {
+        let job = self.update_job_of(registration, client)?;
+        self.inner.schedule_job(job).await.map(|it| it.registration)
+    }
+
+    /// The same with a call in the place of the promise: it comes at the very moment in which that settles, before anything else
+    /// happens to the registration. It must be quick, and is dropped if everything stops before.
+    pub fn update_then(
+        &self,
+        registration: &RegistrationHandle,
+        client: Option<Arc<EnvironmentSettings>>,
+        then: impl FnOnce(Result<Registered, RegisterError>) + Send + 'static,
+    ) {
+        match self.update_job_of(registration, client) {
+            Ok(job) => self.inner.schedule_job_then(job, then),
+            Err(error) => then(Err(error)),
+        }
+    }
+
+    fn update_job_of(
+        &self,
+        registration: &RegistrationHandle,
+        client: Option<Arc<EnvironmentSettings>>,
+    ) -> Result<Job, RegisterError> {
         // 2-3. Without a worker there is nothing to compare with.
         let job = self.inner.update_job(&registration.registration);
-        let Some(mut job) = job else {
+        let Some(job) = job else {
             return Err(RegisterError::NoWorker(registration.scope().to_string()));
         };
-        if let Some(client) = client {
-            job = job.with_client(client);
-        }
-        self.inner.schedule_job(job).await.map(|it| it.registration)
+        Ok(match client {
+            Some(client) => job.with_client(client),
+            None => job,
+        })
     }
 
     /// Checks a registration for a new script in the background.
@@ -88,6 +118,19 @@ impl Inner {
         }
     }
 
+    /// [`Inner::soft_update`] after the configured time; once, however often it is asked for meanwhile.
+    pub(crate) fn soft_update_later(self: &Arc<Self>, registration: &Arc<Registration>) {
+        if std::mem::replace(&mut registration.slots().update_is_due, true) {
+            return;
+        }
+        let (inner, registration) = (self.clone(), registration.clone());
+        self.spawn(async move {
+            tokio::time::sleep(inner.config.update_delay).await;
+            registration.slots().update_is_due = false;
+            inner.soft_update(&registration, ForceBypassCache::No);
+        });
+    }
+
     /// Schedules an update check if the last one is a day old.
     pub(crate) fn soft_update_if_stale(self: &Arc<Self>, registration: &Registration) {
         if registration.is_stale(self.clock.now()) {
@@ -96,17 +139,19 @@ impl Inner {
     }
 
     /// <https://w3c.github.io/ServiceWorker/#update>
-    pub(crate) async fn run_update(self: &Arc<Self>, job: &Arc<Job>) {
+    pub(crate) async fn run_update(self: &Arc<Self>, job: &Arc<Job>) -> Updated {
         // 1-2. The registration may be gone by now.
         let Some(registration) = self.get_registration(&job.storage_key, job.scope.as_str()) else {
-            return job.reject(RegisterError::NotRegistered(job.scope.to_string()));
+            job.reject(RegisterError::NotRegistered(job.scope.to_string()));
+            return Updated::No;
         };
         // 3-4. So may the script that the job was made for.
         let newest = registration.newest_worker();
         if job.kind == JobKind::Update
             && newest.as_ref().is_some_and(|newest| newest.script_url != *job.script_url())
         {
-            return job.reject(RegisterError::ScriptChanged);
+            job.reject(RegisterError::ScriptChanged);
+            return Updated::No;
         }
         if let Err(error) = self.update_and_install(job, &registration, newest.as_ref()).await {
             tracing::debug!(scope = %job.scope, %error, "a service worker was not updated");
@@ -115,7 +160,9 @@ impl Inner {
             if newest.is_none() {
                 self.forget(&registration);
             }
+            return Updated::No;
         }
+        Updated::Yes
     }
 
     async fn update_and_install(

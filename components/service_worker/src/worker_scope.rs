@@ -37,10 +37,11 @@ impl WorkerScope {
         self.worker.handle()
     }
 
-    /// `self.skipWaiting()`
-    pub fn skip_waiting(&self) {
-        if let Some(inner) = self.inner.upgrade() {
-            inner.skip_waiting(&self.registration, &self.worker);
+    /// `self.skipWaiting()`: resolves as [`ServiceWorkers::skip_waiting`](crate::ServiceWorkers::skip_waiting) does.
+    pub fn skip_waiting(&self) -> BoxFuture<'static, ()> {
+        match self.inner.upgrade() {
+            Some(inner) => inner.skip_waiting(&self.registration, &self.worker),
+            None => std::future::ready(()).boxed(),
         }
     }
 

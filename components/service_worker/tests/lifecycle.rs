@@ -5,8 +5,9 @@ mod support;
 use futures::StreamExt;
 use longhaul_fetch::EnvironmentSettings;
 use longhaul_service_worker::{
-    DispatchOutcome, ExceptionKind, LoadError, RegisterError, RegistrationEvent, RegistrationOptions,
-    ScriptCache, ScriptKind, ScriptSource, StartError, UpdateViaCache, WorkerState, WorkerType,
+    DispatchOutcome, ExceptionKind, FunctionalEvent, LoadError, RegisterError, RegistrationEvent,
+    RegistrationOptions, ScriptCache, ScriptKind, ScriptSource, StartError, UpdateViaCache, WorkerState,
+    WorkerType,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -385,8 +386,61 @@ async fn skip_waiting_takes_the_pages_over() {
     world.workers.update(&registration, None).await.unwrap();
     world.workers.idle().await;
     let waiting = registration.waiting().unwrap();
-    world.workers.skip_waiting(waiting.id());
+    drop(world.workers.skip_waiting(waiting.id()));
     assert_eq!(registration.active(), Some(waiting));
+}
+
+#[tokio::test]
+async fn what_is_cleared_goes_at_once() {
+    let world = World::new().await;
+    let registration = world.activated("/sw.js", "push gate").await;
+    let worker = registration.active().unwrap();
+    let client = page("/page");
+    world.workers.register_client(client.clone());
+    let mut changes = world.workers.observe_controller(&client.id);
+    // Neither a page that uses it nor an event in progress holds it back,
+    let workers = world.workers.clone();
+    let event = FunctionalEvent::bare("push");
+    let pushed =
+        tokio::spawn(async move { workers.fire_functional_event(ORIGIN, url("/").as_str(), event).await });
+    world.host.logged("push /sw.js").await;
+    // nor does an installation.
+    let (told, end) = tokio::sync::oneshot::channel();
+    world.loader.put("/other/sw.js", "start gate");
+    let options = RegistrationOptions::default();
+    world.workers.register_then(page("/"), url("/other/sw.js"), None, options, move |end| {
+        told.send(end.map(drop)).unwrap();
+    });
+    world.host.logged("start /other/sw.js").await;
+    world.workers.clear_storage_key(ORIGIN).await;
+    assert_eq!(end.await.unwrap().unwrap_err().kind(), ExceptionKind::AbortError);
+    assert!(matches!(pushed.await.unwrap(), DispatchOutcome::Crashed(_)));
+    assert_eq!((worker.state(), registration.active()), (WorkerState::Redundant, None));
+    assert_eq!((changes.next().await, world.workers.controller(&client.id)), (Some(None), None));
+    assert!(world.workers.get_registrations(ORIGIN).is_empty());
+    world.workers.idle().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_fails_to_install_is_in_no_slot_when_it_is_redundant() {
+    let world = World::new().await;
+    world.loader.put("/sw.js", "install crash");
+    let options = RegistrationOptions::default();
+    let registered = world.workers.register_and_observe(page("/"), url("/sw.js"), None, options).await;
+    let mut registered = registered.unwrap();
+    world.workers.idle().await;
+    let mut slots = None;
+    while let Some(event) = registered.events.next_now() {
+        match event {
+            RegistrationEvent::WorkersChanged { installing, .. } => slots = Some(installing),
+            RegistrationEvent::StateChange { state: WorkerState::Redundant, .. } => {
+                assert_eq!(slots, Some(None));
+                return;
+            }
+            _ => {}
+        }
+    }
+    panic!("nothing says that it is redundant");
 }
 
 #[tokio::test]

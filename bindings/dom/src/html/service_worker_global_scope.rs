@@ -118,7 +118,10 @@ impl ServiceWorkerGlobalScopeMethods for ServiceWorkerGlobal {
 
     /// <https://w3c.github.io/ServiceWorker/#dom-serviceworkerglobalscope-skipwaiting>
     fn skip_waiting(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<()>, Exception> {
-        self.description.worker_scope.skip_waiting();
-        Ok(PromiseOf::resolved(()))
+        let skipped = self.description.worker_scope.skip_waiting();
+        Ok(PromiseOf::new(async move {
+            skipped.await;
+            Ok(())
+        }))
     }
 }

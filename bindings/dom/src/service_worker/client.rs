@@ -107,6 +107,9 @@ impl WindowClientMethods for WindowClient {
         let scope = crate::global_scope(realm)?;
         let service_workers = scope.user_agent().service_workers();
         service_workers.set_focused_client(&self.0.id);
+        if let Some(host) = &self.0.host {
+            host.focus();
+        }
         match service_workers.client(&scope.settings().storage_key, &self.0.id) {
             Some(snapshot) => Ok(PromiseOf::resolved(client_object(snapshot))),
             None => Err(Exception::type_error("the window is gone")),

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt};
-use longhaul::service_worker::{RegistrationEvent, RegistrationHandle, WorkerHandle, WorkerId, WorkerState};
+use longhaul::service_worker::{
+    Deliveries, RegistrationEvent, RegistrationHandle, WorkerHandle, WorkerId, WorkerState,
+};
 use longhaul_idl::runtime::{Exception, Held, ObjectRef, Realm, TaskSource, Value};
 
 use super::service_worker_registration::Workers;
@@ -28,7 +28,7 @@ struct Kept<T> {
 }
 
 /// What happened to a registration since it was looked at.
-pub(crate) type RegistrationEvents = BoxStream<'static, RegistrationEvent>;
+pub(crate) type RegistrationEvents = Deliveries<RegistrationEvent>;
 
 impl ServiceWorkerObjects {
     /// <https://w3c.github.io/ServiceWorker/#get-the-service-worker-registration-object>
@@ -48,7 +48,7 @@ impl ServiceWorkerObjects {
         handle: RegistrationHandle,
         mut events: RegistrationEvents,
     ) -> Result<Arc<ServiceWorkerRegistration>, Exception> {
-        let workers = match events.next().now_or_never().flatten() {
+        let workers = match events.next_now() {
             Some(RegistrationEvent::WorkersChanged { installing, waiting, active }) => {
                 Workers { installing, waiting, active }
             }
@@ -159,21 +159,20 @@ impl ServiceWorkerObjects {
 }
 
 /// Carries what happens to a registration into the realm, for as long as the realm has the object.
-fn follow(realm: &dyn Realm, object: &Arc<ServiceWorkerRegistration>, mut events: RegistrationEvents) {
+fn follow(realm: &dyn Realm, object: &Arc<ServiceWorkerRegistration>, events: RegistrationEvents) {
     let agent = Arc::clone(realm.agent());
     let id = realm.id();
     let object = Arc::downgrade(object);
-    // NOTE: the agent does not stay alive for this: it only listens.
-    tokio::spawn(async move {
-        while let Some(event) = events.next().await {
-            let Some(object) = object.upgrade() else { break };
-            let apply = move |realm: &dyn Realm| {
-                if let Err(exception) = apply(realm, &object, event) {
-                    realm.report_exception(exception);
-                }
-            };
-            agent.queue_task(TaskSource::Dom, id, Box::new(apply));
-        }
+    // NOTE: queued as it happens, so that it comes before the worker's events that follow.
+    events.to(move |event| {
+        let Some(object) = object.upgrade() else { return false };
+        let apply = move |realm: &dyn Realm| {
+            if let Err(exception) = apply(realm, &object, event) {
+                realm.report_exception(exception);
+            }
+        };
+        agent.queue_task(TaskSource::Dom, id, Box::new(apply));
+        true
     });
 }
 

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures::StreamExt;
-use longhaul::service_worker::{self, RegistrationHandle, UpdateViaCache, WorkerType};
+use longhaul::service_worker::{self, Registered, UpdateViaCache, WorkerType};
 use longhaul_idl::runtime::{Exception, ObjectRef, PromiseOf, Realm, TaskSource, Value};
 use longhaul_idl::{
     RegistrationOptions, ServiceWorkerContainerMethods, ServiceWorkerRegistrationOrUndefined,
@@ -12,10 +11,9 @@ use longhaul_idl::{
 };
 use url::Url;
 
-use super::objects::RegistrationEvents;
 use super::register_exception;
 use crate::html::GlobalScope;
-use crate::promise::listening_promise;
+use crate::promise::{called_promise, listening_promise};
 
 /// <https://w3c.github.io/ServiceWorker/#serviceworkercontainer>
 #[derive(Default)]
@@ -30,23 +28,22 @@ impl ServiceWorkerContainer {
     ///
     /// <https://w3c.github.io/ServiceWorker/#notify-controller-change>
     pub(crate) fn observe_controller(self: &Arc<Self>, scope: &GlobalScope, realm: &dyn Realm) {
-        let mut controllers = scope.user_agent().service_workers().observe_controller(&scope.settings().id);
+        let controllers = scope.user_agent().service_workers().observe_controller(&scope.settings().id);
         let agent = Arc::clone(realm.agent());
         let id = realm.id();
-        // NOTE: held by the task, so that listeners on it are heard for as long as the client is one.
+        // NOTE: held for the call, so that listeners on it are heard for as long as the client is one.
         let wrapper = realm.hold(Value::Object(Arc::clone(self) as ObjectRef)).ok();
         let container = Arc::downgrade(self);
-        tokio::spawn(async move {
-            while controllers.next().await.is_some() {
-                let Some(container) = container.upgrade() else { break };
-                let fire = move |realm: &dyn Realm| {
-                    if let Err(exception) = crate::fire_event(realm, container, "controllerchange") {
-                        realm.report_exception(exception);
-                    }
-                };
-                agent.queue_task(TaskSource::Dom, id, Box::new(fire));
-            }
-            drop(wrapper);
+        controllers.to(move |_| {
+            let _kept = &wrapper;
+            let Some(container) = container.upgrade() else { return false };
+            let fire = move |realm: &dyn Realm| {
+                if let Err(exception) = crate::fire_event(realm, container, "controllerchange") {
+                    realm.report_exception(exception);
+                }
+            };
+            agent.queue_task(TaskSource::Dom, id, Box::new(fire));
+            true
         });
     }
 }
@@ -60,22 +57,21 @@ impl ServiceWorkerContainer {
         if self.messages_enabled.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        let mut messages = scope.user_agent().service_workers().observe_messages(&scope.settings().id);
+        let messages = scope.user_agent().service_workers().observe_messages(&scope.settings().id);
         let (agent, id) = (Arc::clone(realm.agent()), realm.id());
-        // NOTE: held by the task, so that listeners on it are heard for as long as the client is one.
+        // NOTE: held for the call, so that listeners on it are heard for as long as the client is one.
         let wrapper = realm.hold(Value::Object(Arc::clone(self) as ObjectRef))?;
         let container = Arc::downgrade(self);
-        tokio::spawn(async move {
-            while let Some(message) = messages.next().await {
-                let Some(container) = container.upgrade() else { break };
-                let receive = move |realm: &dyn Realm| {
-                    if let Err(exception) = super::messages::receive(realm, container, message) {
-                        realm.report_exception(exception);
-                    }
-                };
-                agent.queue_task(TaskSource::PostedMessage, id, Box::new(receive));
-            }
-            drop(wrapper);
+        messages.to(move |message| {
+            let _kept = &wrapper;
+            let Some(container) = container.upgrade() else { return false };
+            let receive = move |realm: &dyn Realm| {
+                if let Err(exception) = super::messages::receive(realm, container, message) {
+                    realm.report_exception(exception);
+                }
+            };
+            agent.queue_task(TaskSource::PostedMessage, id, Box::new(receive));
+            true
         });
         Ok(())
     }
@@ -86,10 +82,11 @@ fn parse(base: &Url, url: &str) -> Result<Url, Exception> {
 }
 
 /// The object of a registration, made in the realm; what happens to the registration meanwhile is not missed.
-fn registration_object(handle: RegistrationHandle, events: RegistrationEvents) -> Value {
+pub(super) fn registration_object(registered: Registered) -> Value {
     Value::in_realm(move |realm| {
         let scope = crate::global_scope(realm)?;
-        Ok(Value::Object(scope.service_workers.registration_with_events(realm, handle, events)?))
+        let Registered { registration, events, .. } = registered;
+        Ok(Value::Object(scope.service_workers.registration_with_events(realm, registration, events)?))
     })
 }
 
@@ -149,13 +146,11 @@ impl ServiceWorkerContainerMethods for ServiceWorkerContainer {
                 ServiceWorkerUpdateViaCache::None => UpdateViaCache::None,
             },
         };
-        let service_workers = scope.user_agent().service_workers().clone();
-        crate::promise::promise_in_realm(realm, async move {
-            let registered = service_workers
-                .register_and_observe(client, script_url, scope_url, options)
-                .await
-                .map_err(register_exception)?;
-            Ok(registration_object(registered.registration, registered.events))
+        let service_workers = scope.user_agent().service_workers();
+        called_promise(realm, TaskSource::Dom, |settle| {
+            service_workers.register_then(client, script_url, scope_url, options, move |registered| {
+                settle(registered.map_err(register_exception).map(registration_object));
+            });
         })
     }
 
@@ -181,12 +176,14 @@ impl ServiceWorkerContainerMethods for ServiceWorkerContainer {
         }
         // 6.–8. What matches it.
         let found = scope.user_agent().service_workers().match_registration(&settings.storage_key, &url);
-        Ok(PromiseOf::resolved(match found {
+        let found = match found {
             Some(handle) => ServiceWorkerRegistrationOrUndefined::ServiceWorkerRegistration(
                 scope.service_workers.registration(realm, handle)?,
             ),
             None => ServiceWorkerRegistrationOrUndefined::Undefined,
-        }))
+        };
+        // NOTE: not before the script goes on: the lookup is made in parallel.
+        Ok(PromiseOf::new(std::future::ready(Ok(found))))
     }
 
     /// <https://w3c.github.io/ServiceWorker/#navigator-service-worker-getRegistrations>

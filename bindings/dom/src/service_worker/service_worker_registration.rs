@@ -2,13 +2,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use longhaul::service_worker::{RegistrationHandle, UpdateViaCache, WorkerHandle};
-use longhaul_idl::runtime::{Exception, ObjectRef, PromiseOf, Realm, Resolver, Value};
+use longhaul::service_worker::{RegistrationHandle, UpdateViaCache, WorkerHandle, WorkerState};
+use longhaul_idl::runtime::{Exception, ObjectRef, PromiseOf, Realm, Resolver, TaskSource, Value};
 use longhaul_idl::{ServiceWorkerRegistrationMethods, ServiceWorkerUpdateViaCache};
 
 use super::navigation_preload_manager::NavigationPreloadManager;
 use super::register_exception;
+use super::service_worker_container::registration_object;
 use crate::background_fetch::BackgroundFetchManager;
+use crate::html::ServiceWorkerGlobal;
+use crate::promise::called_promise;
 
 /// <https://w3c.github.io/ServiceWorker/#serviceworkerregistration>
 pub(crate) struct ServiceWorkerRegistration {
@@ -124,21 +127,27 @@ impl ServiceWorkerRegistrationMethods for ServiceWorkerRegistration {
     /// <https://w3c.github.io/ServiceWorker/#service-worker-registration-update>
     fn update(self: &Arc<Self>, realm: &dyn Realm) -> Result<PromiseOf<ObjectRef>, Exception> {
         let scope = crate::global_scope(realm)?;
-        let service_workers = scope.user_agent().service_workers().clone();
+        // 4. Not by a worker that is being installed itself.
+        let own = realm.global().downcast::<ServiceWorkerGlobal>();
+        let own = own.map(|global| global.description().worker_scope.service_worker());
+        if own.is_some_and(|worker| worker.state() == WorkerState::Installing) {
+            return Err(Exception::dom("InvalidStateError", "the worker is being installed"));
+        }
+        let service_workers = scope.user_agent().service_workers();
         let client = Arc::clone(scope.settings());
-        let object = Arc::clone(self);
-        Ok(PromiseOf::new(async move {
-            service_workers.update(&object.handle, Some(client)).await.map_err(register_exception)?;
-            Ok(object as ObjectRef)
-        }))
+        called_promise(realm, TaskSource::Dom, |settle| {
+            service_workers.update_then(&self.handle, Some(client), move |updated| {
+                settle(updated.map_err(register_exception).map(registration_object));
+            });
+        })
     }
 
     /// <https://w3c.github.io/ServiceWorker/#navigator-service-worker-unregister>
     fn unregister(self: &Arc<Self>, realm: &dyn Realm) -> Result<PromiseOf<bool>, Exception> {
-        let service_workers = crate::global_scope(realm)?.user_agent().service_workers().clone();
-        let handle = self.handle.clone();
-        Ok(PromiseOf::new(async move {
-            Ok(service_workers.unregister(handle.storage_key(), handle.scope().as_str()).await)
-        }))
+        let scope = crate::global_scope(realm)?;
+        let service_workers = scope.user_agent().service_workers();
+        called_promise(realm, TaskSource::Dom, |settle| {
+            service_workers.unregister_then(&self.handle, move |done| settle(Ok(Value::Boolean(done))));
+        })
     }
 }

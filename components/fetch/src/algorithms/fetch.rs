@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use tracing::Instrument as _;
 
 use super::fetch_response_handover::fetch_response_handover;
+use super::http_fetch::goes_on_by_itself;
 use super::http_redirect_fetch::{Redirected, http_redirect_fetch};
 use super::main_fetch::main_fetch;
 use crate::concepts::body::BodyError;
@@ -17,8 +18,7 @@ use crate::concepts::fetch_timing_info::FetchTiming;
 use crate::concepts::internal_priority::set_internal_priority;
 use crate::concepts::local_network_access::set_target_ip_address_space;
 use crate::concepts::request::{
-    Destination, Initiator, Mode, RedirectMode, Request, RequestOrigin, RequestPolicyContainer,
-    TraversableForUserPrompts,
+    Destination, Initiator, Mode, Request, RequestOrigin, RequestPolicyContainer, TraversableForUserPrompts,
 };
 use crate::concepts::request_observer::FetchEvent;
 use crate::concepts::response::Response;
@@ -179,10 +179,7 @@ async fn begin(
 
 /// Gives the response out; that of a navigation's redirect with the way on behind it.
 fn hand_over(mut params: FetchParams, response: Response) -> Response {
-    if params.request.mode == Mode::Navigate
-        && params.request.redirect_mode == RedirectMode::Manual
-        && is_redirect_status(response.unfiltered().status)
-    {
+    if goes_on_by_itself(&params.request) && is_redirect_status(response.unfiltered().status) {
         let mut next = params.split_off_for_redirect();
         let head = response.unfiltered().clone_without_body();
         params.controller.set_next_manual_redirect_steps(Box::new(move |reserved_client| {

@@ -98,8 +98,9 @@ pub(super) async fn http_fetch(params: &mut FetchParams, make_cors_preflight: Ma
     }
     match params.request.redirect_mode {
         RedirectMode::Error => Response::network_error(NetworkError::RedirectForbidden),
-        // NOTE: whoever hands the response over sets the steps that go on behind it.
-        RedirectMode::Manual if params.request.mode == Mode::Navigate => response,
+        // NOTE: whoever hands the response over sets the steps that go on behind it. DEVIATION: a service worker that fetches a
+        // navigation's request gets the filtered response, as web-platform-tests asserts; so does its preload.
+        RedirectMode::Manual if goes_on_by_itself(&params.request) => response,
         RedirectMode::Manual => response.filtered(ResponseType::OpaqueRedirect),
         // NOTE: main fetch follows it.
         RedirectMode::Follow => {
@@ -107,6 +108,13 @@ pub(super) async fn http_fetch(params: &mut FetchParams, make_cors_preflight: Ma
             response
         }
     }
+}
+
+/// Whether the request is a navigation's own, which goes from redirect to redirect by itself.
+pub(super) fn goes_on_by_itself(request: &Request) -> bool {
+    request.mode == Mode::Navigate
+        && request.redirect_mode == RedirectMode::Manual
+        && request.service_workers_mode != ServiceWorkersMode::None
 }
 
 /// Step 3: the response of a service worker, if there is one that gives one.

@@ -163,7 +163,8 @@ impl FetchController {
     }
 
     /// Goes on behind the redirect that a navigation with redirect mode `manual` was given; nothing if there is none. What the
-    /// redirect leads to may be for another client than the navigation was for so far.
+    /// redirect leads to may be for another client than the navigation was for so far. A navigation that goes past service workers
+    /// is given a filtered response, behind which nothing leads on.
     ///
     /// <https://fetch.spec.whatwg.org/#fetch-controller-process-the-next-manual-redirect>
     pub fn process_the_next_manual_redirect(

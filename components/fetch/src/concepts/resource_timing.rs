@@ -3,7 +3,7 @@
 use super::fetch_timing_info::FetchTiming;
 use super::mime_sniffing::minimize_a_supported_mime_type;
 use super::request::{Mode, RedirectTaint, Request};
-use super::response::{CacheState, Response};
+use super::response::{CacheState, Response, ResponseType};
 use super::{content_coding, extract_header_values::extract_token_list};
 use url::Url;
 
@@ -47,6 +47,7 @@ pub(crate) struct ReportTimingSteps {
     initiator_type: Option<String>,
     cache_state: CacheState,
     is_timing_allowed: bool,
+    are_sizes_told: bool,
     response_status: u16,
     content_type: String,
     content_encoding: String,
@@ -61,12 +62,18 @@ impl ReportTimingSteps {
         }
         // 7.–8. Navigations that went through other origins tell nothing of where they ended.
         let is_told = request.mode != Mode::Navigate || response.redirect_taint == RedirectTaint::SameOrigin;
+        // <https://fetch.spec.whatwg.org/#concept-filtered-response-opaque>: its body info is empty.
+        let is_opaque = matches!(
+            response.r#type,
+            ResponseType::Opaque | ResponseType::OpaqueRedirect | ResponseType::Error
+        );
         let mime_type = response.header_list.extract_mime_type().filter(|_| is_told);
         Some(ReportTimingSteps {
             requested_url: request.url().clone(),
             initiator_type: request.initiator_type.clone(),
             cache_state: response.cache_state,
             is_timing_allowed: response.timing_allow_passed,
+            are_sizes_told: response.timing_allow_passed || (request.mode != Mode::Navigate && !is_opaque),
             response_status: if is_told { response.status } else { 0 },
             content_type: mime_type.as_ref().map(minimize_a_supported_mime_type).unwrap_or_default(),
             content_encoding: filtered_coding(response),
@@ -87,9 +94,9 @@ impl ReportTimingSteps {
         } else {
             (FetchTiming { end_time: timing.end_time, ..timing.opaque() }, CacheState::None)
         };
-        // DEVIATION: the standard hands the sizes on here and has Resource Timing hide them; where the timing is not to be known
-        // they are not either.
-        if !self.is_timing_allowed {
+        // DEVIATION: the standard tells the sizes of what a navigation got in any case; where its timing is not to be known they are
+        // not either.
+        if !self.are_sizes_told {
             body_info = BodyInfo { content_type: body_info.content_type, ..BodyInfo::default() };
         }
         // 9.
@@ -150,7 +157,13 @@ mod tests {
             ("text/html", "gzip")
         );
         let closed = ended(|_, response| response.timing_allow_passed = false).unwrap();
-        assert_eq!((closed.body_info.encoded_size, closed.timing.end_time), (0, Duration::from_millis(9)));
+        assert_eq!((closed.body_info.encoded_size, closed.timing.encoded_body_size), (5, 0));
+        let opaque = ended(|_, response| {
+            response.timing_allow_passed = false;
+            response.r#type = ResponseType::Opaque;
+        });
+        let opaque = opaque.unwrap();
+        assert_eq!((opaque.body_info.encoded_size, opaque.timing.end_time), (0, Duration::from_millis(9)));
         let navigated = ended(|request, response| {
             request.mode = Mode::Navigate;
             response.redirect_taint = RedirectTaint::CrossSite;
