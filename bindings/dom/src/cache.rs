@@ -11,20 +11,25 @@ use longhaul_idl::{
     ResponseOrUndefined,
 };
 
-use crate::fetch::{Guard, Request, Response, shape_from_info};
+use crate::fetch::{FollowedFetch, Guard, Request, Response, TakenResponse, body_exception, shape_from_info};
 
 /// <https://w3c.github.io/ServiceWorker/#cache-interface>
 pub(crate) struct Cache(service_worker::Cache);
 
-/// <https://w3c.github.io/ServiceWorker/#cachestorage-interface>
-pub(crate) struct CacheStorage(service_worker::CacheStorage);
+/// <https://w3c.github.io/ServiceWorker/#cachestorage-interface>; none, where the origin is opaque
+pub(crate) struct CacheStorage(Option<service_worker::CacheStorage>);
 
 longhaul_idl::platform_object!(Cache => longhaul_idl::cache);
 longhaul_idl::platform_object!(CacheStorage => longhaul_idl::cache_storage);
 
 impl CacheStorage {
-    pub(crate) fn new(storage: service_worker::CacheStorage) -> Arc<Self> {
+    pub(crate) fn new(storage: Option<service_worker::CacheStorage>) -> Arc<Self> {
         Arc::new(Self(storage))
+    }
+
+    /// <https://w3c.github.io/ServiceWorker/#relevant-name-to-cache-map>
+    fn storage(&self) -> Result<&service_worker::CacheStorage, Exception> {
+        self.0.as_ref().ok_or_else(|| Exception::dom("SecurityError", "an opaque origin has no caches"))
     }
 }
 
@@ -64,18 +69,20 @@ fn optional_shape(realm: &dyn Realm, info: Option<RequestInfo>) -> Result<Option
     info.map(|info| shape_from_info(realm, info)).transpose()
 }
 
-/// The requests that `add()` and `addAll()` fetch.
-fn requests_to_add(realm: &dyn Realm, infos: Vec<RequestInfo>) -> Result<Vec<fetch::Request>, Exception> {
-    let scope = crate::global_scope(realm)?;
-    let mut requests = Vec::with_capacity(infos.len());
+/// The fetches of `add()` and `addAll()`, which the requests' signals end.
+fn fetches_to_add(realm: &dyn Realm, infos: Vec<RequestInfo>) -> Result<Vec<FollowedFetch>, Exception> {
+    // What a service worker fetches goes past service workers.
+    let is_service_worker = realm.global().downcast::<crate::ServiceWorkerGlobal>().is_some();
+    let mut fetches = Vec::with_capacity(infos.len());
     for info in infos {
-        let mut request = Request::new(realm, info, RequestInit::default())?.take_request(realm)?;
-        if !scope.settings().is_window {
-            request.service_workers_mode = ServiceWorkersMode::None;
+        let request = Request::new(realm, info, RequestInit::default())?;
+        let mut fetch = FollowedFetch::new(realm, &request)?;
+        if is_service_worker {
+            fetch.request.service_workers_mode = ServiceWorkersMode::None;
         }
-        requests.push(request);
+        fetches.push(fetch);
     }
-    Ok(requests)
+    Ok(fetches)
 }
 
 impl CacheMethods for Cache {
@@ -120,14 +127,24 @@ impl CacheMethods for Cache {
         realm: &dyn Realm,
         requests: Vec<RequestInfo>,
     ) -> Result<PromiseOf<()>, Exception> {
-        let requests = requests_to_add(realm, requests)?;
+        let mut followed = fetches_to_add(realm, requests)?;
         let cache = self.0.clone();
         let user_agent = crate::global_scope(realm)?.user_agent().clone();
         Ok(PromiseOf::new(async move {
-            let fetch = |request, controller| {
+            let requests = followed.iter_mut().map(|fetch| fetch.request.clone()).collect();
+            let mut controllers = followed.iter().map(|fetch| fetch.controller.clone());
+            // NOTE: the first failure drops the other fetches, which ends them.
+            let fetch = |request, own| {
+                let controller = controllers.next().unwrap_or(own);
                 user_agent.fetch(request, FetchOptions { controller, ..FetchOptions::default() }).boxed()
             };
-            cache.add_all(requests, fetch).await.map_err(cache_exception)
+            cache.add_all(requests, fetch).await.map_err(|error| {
+                let aborted = matches!(error, CacheError::Aborted);
+                match followed.iter().find_map(FollowedFetch::abort_reason).filter(|_| aborted) {
+                    Some(reason) => Exception::Held(reason),
+                    None => cache_exception(error),
+                }
+            })
         }))
     }
 
@@ -141,17 +158,21 @@ impl CacheMethods for Cache {
         // 1.–3. The request.
         let request = shape_from_info(realm, request)?;
         // 4.–8. The response; its body is gone from the object.
-        let (response, failure) = response
+        let response = response
             .downcast::<Response>()
-            .ok_or_else(|| Exception::type_error("the object is not a Response"))?
-            .take_response(realm)?;
+            .ok_or_else(|| Exception::type_error("the object is not a Response"))?;
+        let TakenResponse { response: taken, failure, .. } = response.take(realm)?;
+        let (kept, aborted_with) = (response.keep_followed(), response.fetch_aborted_with());
         // 9.–15. Stored as it comes.
         let cache = self.0.clone();
         Ok(PromiseOf::new(async move {
             // NOTE: what a stream of script was errored with is what the promise rejects with.
-            cache.put(&request, response).await.map_err(|error| match failure.reason() {
-                Some(reason) => Exception::Held(reason),
-                None => cache_exception(error),
+            let stored = cache.put(&request, taken).await;
+            drop(kept);
+            stored.map_err(|error| match (&error, failure.reason()) {
+                (_, Some(reason)) => Exception::Held(reason),
+                (CacheError::Aborted, None) => body_exception(&fetch::BodyError::Aborted, &aborted_with),
+                (_, None) => cache_exception(error),
             })
         }))
     }
@@ -196,7 +217,7 @@ impl CacheStorageMethods for CacheStorage {
         options: MultiCacheQueryOptions,
     ) -> Result<PromiseOf<ResponseOrUndefined>, Exception> {
         let request = shape_from_info(realm, request)?;
-        let storage = self.0.clone();
+        let storage = self.storage()?.clone();
         let options = service_worker::MultiCacheQueryOptions {
             query: fetch::cache_query::CacheQueryOptions {
                 ignore_search: options.ignore_search,
@@ -211,12 +232,12 @@ impl CacheStorageMethods for CacheStorage {
     }
 
     fn has(self: &Arc<Self>, _: &dyn Realm, name: DomString) -> Result<PromiseOf<bool>, Exception> {
-        let storage = self.0.clone();
+        let storage = self.storage()?.clone();
         Ok(PromiseOf::new(async move { storage.has(&name).await.map_err(cache_exception) }))
     }
 
     fn open(self: &Arc<Self>, _: &dyn Realm, name: DomString) -> Result<PromiseOf<ObjectRef>, Exception> {
-        let opening = self.0.open(&name);
+        let opening = self.storage()?.open(&name);
         Ok(PromiseOf::new(async move {
             let cache = opening.await.map_err(cache_exception)?;
             Ok(Arc::new(Cache(cache)) as ObjectRef)
@@ -224,12 +245,12 @@ impl CacheStorageMethods for CacheStorage {
     }
 
     fn delete(self: &Arc<Self>, _: &dyn Realm, name: DomString) -> Result<PromiseOf<bool>, Exception> {
-        let storage = self.0.clone();
+        let storage = self.storage()?.clone();
         Ok(PromiseOf::new(async move { storage.delete(&name).await.map_err(cache_exception) }))
     }
 
     fn keys(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<Vec<DomString>>, Exception> {
-        let storage = self.0.clone();
+        let storage = self.storage()?.clone();
         Ok(PromiseOf::new(async move {
             let names = storage.keys().await.map_err(cache_exception)?;
             Ok(names.into_iter().map(DomString::from).collect())

@@ -4,7 +4,8 @@ const { ObjectFreeze } = primordials;
 
 // <https://html.spec.whatwg.org/#messageevent>
 const setMessage = (slots, init) => {
-  slots.data = init.data === undefined ? null : init.data;
+  // NOTE: a message may be `undefined`; without one, the dictionary's default is `null`.
+  slots.data = "data" in init ? init.data : null;
   slots.origin = init.origin === undefined ? "" : init.origin;
   slots.lastEventId = init.lastEventId === undefined ? "" : init.lastEventId;
   slots.source = init.source === undefined ? null : init.source;
@@ -40,7 +41,7 @@ internal.eventInterface("MessageEvent", "Event", setMessage, {
     // NOTE: an event on its way stays as it is.
     if (slots.dispatching) return;
     internal.initializeEvent(slots, type, bubbles, cancelable);
-    setMessage(slots, { __proto__: null, data, origin, lastEventId, source, ports });
+    setMessage(slots, { __proto__: null, data: data === undefined ? null : data, origin, lastEventId, source, ports });
   },
 });
 

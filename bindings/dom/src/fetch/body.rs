@@ -130,7 +130,7 @@ impl AbortedWith {
         }
     }
 
-    fn reason(&self) -> Option<Held> {
+    pub(super) fn reason(&self) -> Option<Held> {
         self.with(|ended| ended.reason.clone())
     }
 

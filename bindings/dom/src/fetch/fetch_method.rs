@@ -102,6 +102,45 @@ pub(super) fn observe(realm: &dyn Realm, signal: Held, call: Call) -> Result<Abo
     Ok(AbortObservation(Arc::new(observation)))
 }
 
+/// A fetch for a request of script that is not a call of `fetch()`: the request's signal ends it, and its response's body, for as long
+/// as this lives.
+pub(crate) struct FollowedFetch {
+    pub(crate) request: longhaul::fetch::Request,
+    pub(crate) controller: FetchController,
+    aborted_with: AbortedWith,
+    _observation: Option<AbortObservation>,
+}
+
+impl FollowedFetch {
+    /// # Errors
+    /// What the signal was aborted with.
+    pub(crate) fn new(realm: &dyn Realm, object: &Arc<Request>) -> Result<Self, Exception> {
+        let signal = object.followed_signal(realm)?;
+        let controller = FetchController::new();
+        let aborted_with = AbortedWith::default();
+        let mut observation = None;
+        if let Some(signal) = signal {
+            let reason = realm.core("abortReason", vec![Value::Held(signal.clone())])?;
+            if !reason.is_undefined() {
+                return Err(Exception::Held(realm.hold(reason)?));
+            }
+            let call = Call::Fetch {
+                controller: controller.clone(),
+                aborted_with: aborted_with.clone(),
+                pending: Pending::default(),
+            };
+            observation = Some(observe(realm, signal, call)?);
+        }
+        let request = object.take_request(realm)?;
+        Ok(Self { request, controller, aborted_with, _observation: observation })
+    }
+
+    /// What the signal was aborted with, if it was.
+    pub(crate) fn abort_reason(&self) -> Option<Held> {
+        self.aborted_with.reason()
+    }
+}
+
 fn take(pending: &Pending) -> Option<Resolver> {
     pending.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

@@ -71,19 +71,20 @@ impl Response {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The response for storing it, its body taken, and what the body will have failed with if it is a stream of script.
+    /// What has to live for as long as the body is read, lest the signal of its fetch breaks it off no more.
+    pub(crate) fn keep_followed(&self) -> Box<dyn std::any::Any + Send + Sync> {
+        HasBody::kept(self)
+    }
+
+    /// Why the fetch that it is of was aborted, if it was.
+    pub(crate) fn fetch_aborted_with(&self) -> AbortedWith {
+        self.aborted_with.clone()
+    }
+
+    /// The response for giving it away, its body taken, with what is known of the body.
     ///
     /// # Errors
     /// A `TypeError` if the body was taken before.
-    pub(crate) fn take_response(
-        self: &Arc<Self>,
-        realm: &dyn Realm,
-    ) -> Result<(fetch::Response, BodyFailure), Exception> {
-        let taken = self.take(realm)?;
-        Ok((taken.response, taken.failure))
-    }
-
-    /// [`Response::take_response`], with what is known of the body.
     pub(crate) fn take(self: &Arc<Self>, realm: &dyn Realm) -> Result<TakenResponse, Exception> {
         if self.is_unusable(realm)? {
             return Err(body::unusable());

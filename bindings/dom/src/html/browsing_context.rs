@@ -113,6 +113,8 @@ pub struct BrowsingContext {
     /// Whether it delays the `load` event of the document that it is in.
     delays: AtomicBool,
     closed: AtomicBool,
+    /// The frame that has the focus, if one of its document's has.
+    pub(super) focused: Mutex<Weak<BrowsingContext>>,
     sandbox: Mutex<Sandbox>,
     pub(super) maker: Option<Arc<dyn WindowRealms>>,
     /// What the documents of the tab may put off, and the place of this one's in it.
@@ -158,6 +160,7 @@ impl BrowsingContext {
             navigation: AtomicU64::new(0),
             delays: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            focused: Mutex::default(),
             sandbox: Mutex::default(),
             maker: realms,
             deferred: (quota, place),

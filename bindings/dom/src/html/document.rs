@@ -534,7 +534,7 @@ impl DocumentMethods for Node {
     }
 
     fn has_focus(self: &Arc<Self>, _: &dyn Realm) -> Result<bool, Exception> {
-        Ok(window(self).is_some())
+        Ok(window(self).is_some_and(|window| window.context().has_focus()))
     }
 
     fn visibility_state(self: &Arc<Self>, _: &dyn Realm) -> Result<DocumentVisibilityState, Exception> {

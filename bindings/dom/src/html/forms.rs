@@ -121,7 +121,7 @@ fn submit(realm: &dyn Realm, form: &NodeRef, submitter: Option<&NodeRef>) -> Res
     match method.as_str() {
         "dialog" => return Ok(()),
         "post" => {
-            navigation.body = Some(match enctype.as_str() {
+            let sent = match enctype.as_str() {
                 "multipart/form-data" => multipart(&entries),
                 "text/plain" => {
                     let text: String =
@@ -133,7 +133,8 @@ fn submit(realm: &dyn Realm, form: &NodeRef, submitter: Option<&NodeRef>) -> Res
                         form_urlencoded::Serializer::new(String::new()).extend_pairs(&entries).finish();
                     (text.into_bytes(), "application/x-www-form-urlencoded".to_owned())
                 }
-            });
+            };
+            navigation.body = Some(Arc::new(sent));
         }
         _ => {
             let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&entries).finish();

@@ -135,10 +135,12 @@ impl GlobalScope {
     }
 
     pub(crate) fn caches(&self) -> Arc<CacheStorage> {
-        Arc::clone(
-            self.caches
-                .get_or_init(|| CacheStorage::new(self.user_agent().caches(&self.settings().storage_key))),
-        )
+        let make = || {
+            let settings = self.settings();
+            let storage = settings.origin.is_tuple().then(|| self.user_agent().caches(&settings.storage_key));
+            CacheStorage::new(storage)
+        };
+        Arc::clone(self.caches.get_or_init(make))
     }
 
     pub(crate) fn container(&self, realm: &dyn Realm) -> Arc<ServiceWorkerContainer> {

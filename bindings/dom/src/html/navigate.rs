@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use longhaul::fetch::{
-    Body, CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, NavigationType,
+    Body, CacheMode, CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, NavigationType,
     NetworkError, PolicyContainer, Referrer, ReferrerPolicy, Request, RequestOrigin, check_frame_response,
     determine_referrer,
 };
@@ -31,7 +31,7 @@ pub(super) struct Navigation {
     pub(super) initiator_type: Option<&'static str>,
     pub(super) srcdoc: Option<String>,
     /// A form's body, and its type.
-    pub(super) body: Option<(Vec<u8>, String)>,
+    pub(super) body: Option<Arc<(Vec<u8>, String)>>,
     /// Whether a form is sent.
     pub(super) form: bool,
     pub(super) reload: bool,
@@ -207,6 +207,8 @@ struct Goal {
     fallback_base: Option<Url>,
     handling: Handling,
     srcdoc: Option<String>,
+    /// What was sent for the document, which sends it again if it is to be got again.
+    body: Option<Arc<(Vec<u8>, String)>>,
     committed: Option<oneshot::Sender<Arc<WindowGlobal>>>,
     timing: Option<NavigationTiming>,
     kind: &'static str,
@@ -282,6 +284,7 @@ pub(super) fn navigate(
         fallback_base,
         handling,
         srcdoc: navigation.srcdoc.clone(),
+        body: None,
         committed: navigation.committed.take(),
         timing: None,
         kind,
@@ -294,6 +297,16 @@ pub(super) fn navigate(
         agent.queue_task(TaskSource::Navigation, id, Box::new(finish));
         return;
     }
+    // What got the entry's document gets it again.
+    let again = match &navigation.handling {
+        Handling::Traverse(entry) => entry.place().body,
+        _ if navigation.reload => context.entry().place().body,
+        _ => None,
+    };
+    if let Some(again) = again {
+        navigation.body = Some(again);
+    }
+    goal.body.clone_from(&navigation.body);
     let mut request = request(context, &active, &goal, url.clone(), navigation);
     let user_agent = active.scope().user_agent().clone();
     let mut options = FetchOptions::default();
@@ -328,6 +341,10 @@ pub(super) fn navigate(
         let fetched = fetch_for_navigation(&user_agent, request, options, reserve).await;
         let NavigationResponse { response, url, client_id } = fetched;
         goal.environment_id = client_id;
+        if response.unfiltered().url_list.len() > 1 {
+            // NOTE: what came in the end was not sent for.
+            goal.body = None;
+        }
         if let Some(timing) = &heads.0 {
             timing.head(&response);
         }
@@ -376,6 +393,11 @@ fn request(
     if navigation.form {
         request.navigation_type = NavigationType::FormSubmission;
     }
+    request.history_navigation = matches!(navigation.handling, Handling::Traverse(_));
+    // NOTE: as in all browsers, whose standard leaves it open: a reload asks the server.
+    if navigation.reload {
+        request.cache_mode = CacheMode::NoCache;
+    }
     request.initiator_type = navigation.initiator_type.map(str::to_owned);
     request.destination = match context.frame() {
         Some(frame) if frame.is_html("frame") => Destination::Frame,
@@ -394,10 +416,11 @@ fn request(
     if let Some(policy) = navigation.referrer_policy {
         request.referrer_policy = policy;
     }
-    if let Some((body, content_type)) = navigation.body {
+    if let Some(sent) = navigation.body {
+        let (body, content_type) = &*sent;
         request.method = longhaul::fetch::Method::POST;
         request.header_list.append("Content-Type", content_type.as_str());
-        request.body = Some(Body::from_bytes(body));
+        request.body = Some(Body::from_bytes(body.clone()));
     }
     let unknown = LoadedDocument::of_text(url, String::new());
     let reserved = environment(context, &unknown, goal.creator.as_deref(), goal.environment_id.clone());
@@ -509,6 +532,7 @@ pub(super) fn replace_by_text(
         fallback_base: document.document_data().map(|data| data.fallback_base_url()),
         handling: Handling::Replace,
         srcdoc: None,
+        body: None,
         committed: None,
         timing: None,
         kind: "navigate",
@@ -577,6 +601,7 @@ fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
     // The entry that is shown from here on.
     let mut place = Place::new(loaded.url.clone(), window.realm_id());
     place.text = goal.srcdoc;
+    place.body = goal.body;
     match goal.handling {
         Handling::Traverse(entry) => {
             entry.change(|known| known.document = window.realm_id());
@@ -627,11 +652,10 @@ fn begin(realm: &dyn Realm, window: &Arc<WindowGlobal>, loaded: LoadedDocument) 
     let of_task = Arc::clone(window);
     let start = move |realm: &dyn Realm| {
         let document = of_task.document_node();
-        if let Some(container) = container {
-            let agent = Arc::clone(realm.agent());
+        if let (Some(container), Some(realms)) = (container, context.maker.clone()) {
+            // DEVIATION: at once, as in browsers; the standard queues a task, behind the messages that the document has sent.
             let told = move |_: &dyn Realm| {
-                let told = move |realm: &dyn Realm| context.loaded(realm);
-                agent.queue_task(TaskSource::Dom, container.realm_id(), Box::new(told));
+                realms.run(container.realm_id(), &mut |realm: &dyn Realm| context.loaded(realm));
             };
             loading::when_loaded(realm, &document, Box::new(told));
         }

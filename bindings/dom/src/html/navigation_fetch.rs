@@ -64,14 +64,14 @@ pub async fn fetch_for_navigation(
         }
         url = location;
         // 20.6. The next request.
-        match controller.process_the_next_manual_redirect(Some(Arc::clone(&reserved))) {
-            Some(next) => response = next.await,
-            // NOTE: the fetch was ended meanwhile.
-            None => {
-                response = Response::network_error(NetworkError::Terminated);
-                break;
-            }
-        }
+        let next = controller.process_the_next_manual_redirect(Some(Arc::clone(&reserved)));
+        // NOTE: the redirect's body, which nobody reads, holds nothing up.
+        drop(response);
+        response = match next {
+            Some(next) => next.await,
+            // The fetch was ended meanwhile.
+            None => Response::network_error(NetworkError::Terminated),
+        };
     }
     NavigationResponse { response, url, client_id: reserved.id.clone() }
 }

@@ -93,7 +93,12 @@ macro_rules! navigator_members {
             }
 
             fn service_worker(self: &Arc<Self>, realm: &dyn Realm) -> Result<ObjectRef, Exception> {
-                Ok(crate::global_scope(realm)?.container(realm))
+                let scope = crate::global_scope(realm)?;
+                // NOTE: as web-platform-tests asserts of documents that are sandboxed.
+                if scope.settings().is_window && !scope.settings().origin.is_tuple() {
+                    return Err(Exception::dom("SecurityError", "an opaque origin has no service workers"));
+                }
+                Ok(scope.container(realm))
             }
 
             fn permissions(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {

@@ -29,11 +29,13 @@ pub(super) struct Place {
     pub(super) document: RealmId,
     /// The text of a document that has no address to get it from again.
     pub(super) text: Option<String>,
+    /// The form that was sent for it, and its type.
+    pub(super) body: Option<Arc<(Vec<u8>, String)>>,
 }
 
 impl Place {
     pub(super) fn new(url: Url, document: RealmId) -> Self {
-        Self { url, state: None, version: next_version(), document, text: None }
+        Self { url, state: None, version: next_version(), document, text: None, body: None }
     }
 }
 

@@ -17,7 +17,7 @@ use super::module_map::{ModuleMap, ModuleMapOptions};
 use super::navigate::{Navigation, navigate};
 use super::permissions_policy::PermissionsPolicy;
 use super::window_or_worker_global_scope::{self as mixin, window_or_worker_global_scope_members};
-use super::{GlobalOptions, GlobalScope, History, Location, Navigator, content_security_policy};
+use super::{GlobalOptions, GlobalScope, History, Location, Navigator, content_security_policy, focus};
 use crate::dom::document::{Kind, new_document};
 use crate::dom::node::{Node, NodeRef, lock, objects};
 use crate::resource_timing::NavigationTiming;
@@ -402,7 +402,8 @@ impl WindowMethods for WindowGlobal {
         Ok(())
     }
 
-    fn focus(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
+    fn focus(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
+        focus::focus(realm, &self.context);
         Ok(())
     }
 

@@ -24,6 +24,17 @@ impl WindowHost for Host {
         self.context.upgrade().is_some_and(|context| !context.is_closed())
     }
 
+    fn has_focus(&self) -> bool {
+        self.context.upgrade().is_some_and(|context| context.has_focus())
+    }
+
+    fn focus(&self) {
+        let (Some(context), Some(window)) = (self.context.upgrade(), self.window.upgrade()) else { return };
+        let Some(agent) = window.agent() else { return };
+        let focus = move |realm: &dyn Realm| super::focus::focus(realm, &context);
+        agent.queue_task(TaskSource::UserInteraction, window.realm_id(), Box::new(focus));
+    }
+
     fn ancestor_origins(&self) -> Vec<String> {
         let mut origins = Vec::new();
         let mut parent = self.context.upgrade().and_then(|context| context.parent());

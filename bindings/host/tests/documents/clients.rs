@@ -27,7 +27,12 @@ async fn controlled(page: &str, worker: &str, files: &[(&str, &str)]) -> Opened 
          }} catch (error) {{ console.log('FAILED', error); }} console.log('END'); }};
          </script>"
     );
-    let mut site = Site::new().page(&page).js("/sw.js", &worker);
+    let mut site = Site::new()
+        .page(&page)
+        .js("/sw.js", &worker)
+        .answer("/redirected.html", "302 Found", &["Location: /hop.html"], b"")
+        .answer("/hop.html", "302 Found", &["Location: {here}/end.html"], b"")
+        .answer("/abroad.html", "302 Found", &["Location: {near}/end.html"], b"");
     for (path, body) in files {
         site = if path.ends_with(".js") { site.js(path, body) } else { site.html(path, body) };
     }
@@ -222,6 +227,232 @@ async fn a_worker_is_updated_and_waits_for_its_turn() {
         "waits true true true",
         "took over true true",
         "gone true false 0",
+        "END",
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_hop_of_a_navigation_is_asked_of_the_worker() {
+    let opened = controlled(
+        "const moved = await frame('/redirected.html');
+         console.log(moved.contentWindow.location.pathname, moved.contentDocument.title);
+         const other = await frame('/elsewhere.html');
+         console.log(other.contentWindow.location.pathname, other.contentDocument.title);
+         const foreign = await frame('/abroad.html');
+         let where; try { where = foreign.contentWindow.location.href; } catch (error) { where = error.name; }
+         console.log(where);
+         navigator.serviceWorker.controller.postMessage('seen');
+         for (const line of await heard()) console.log(line);",
+        "const seen = [];
+         const ids = new Set();
+         addEventListener('fetch', (event) => {
+           const { pathname } = new URL(event.request.url);
+           if (event.request.mode !== 'navigate') return;
+           seen.push(pathname + ' ' + event.request.redirect + ' ' + !ids.has(event.resultingClientId));
+           ids.add(event.resultingClientId);
+           if (pathname === '/hop.html') event.respondWith(fetch(event.request).then((response) => {
+             seen.push(response.type + ' ' + response.status);
+             return response;
+           }));
+           if (pathname === '/elsewhere.html') event.respondWith(fetch('/end.html'));
+         });
+         addEventListener('message', (event) => event.source.postMessage(seen));",
+        &[("/end.html", "<title>the end</title>")],
+    )
+    .await;
+    opened.expect(&[
+        "/end.html the end",
+        "/elsewhere.html the end",
+        "SecurityError",
+        "/redirected.html manual true",
+        "/hop.html manual false",
+        "opaqueredirect 0",
+        "/end.html manual false",
+        "/elsewhere.html manual true",
+        "/abroad.html manual true",
+        "END",
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_to_a_registration_is_told_in_its_order() {
+    let opened = controlled(
+        "const registration = await navigator.serviceWorker.ready;
+         const order = [];
+         registration.addEventListener('updatefound', () => {
+           order.push('updatefound');
+           const { installing } = registration;
+           installing.addEventListener('statechange', () => {
+             const slot = ['installing', 'waiting', 'active'].filter((name) => registration[name] === installing).join();
+             order.push(installing.state + ' ' + slot);
+           });
+         });
+         navigator.serviceWorker.addEventListener('controllerchange', () => order.push('controllerchange'));
+         const same = await navigator.serviceWorker.register('/sw.js?2');
+         order.push('registered ' + (same.installing !== null));
+         await new Promise((resolve) => navigator.serviceWorker.addEventListener('message', resolve, { once: true }));
+         console.log(order.join('; '));
+         const updating = await same.update();
+         console.log(updating === same, await same.unregister());",
+        "if (location.search) {
+           const said = [];
+           registration.addEventListener('updatefound', () => said.push('updatefound'));
+           serviceWorker.addEventListener('statechange', () => said.push(serviceWorker.state));
+           addEventListener('install', () => said.push('install'));
+           addEventListener('activate', (event) => event.waitUntil(clients.claim().then(async () => {
+             said.push('activate');
+             for (const client of await clients.matchAll()) client.postMessage('');
+             if (said.join() !== 'installing,updatefound,install,installed,activating,activate') console.log('in the worker: ' + said.join());
+           })));
+         }",
+        &[],
+    )
+    .await;
+    opened.expect(&[
+        "registered true; updatefound; installed waiting; activating active; controllerchange",
+        "true true",
+        "END",
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn skip_waiting_resolves_behind_the_activate_event() {
+    let opened = controlled(
+        "await navigator.serviceWorker.register('/next.js');
+         const { waiting } = await new Promise((resolve) => {
+           const look = async () => {
+             const registration = await navigator.serviceWorker.getRegistration();
+             if (registration.waiting) resolve(registration); else setTimeout(look, 1);
+           };
+           look();
+         });
+         waiting.postMessage('skip');
+         console.log(await heard());",
+        "",
+        &[(
+            "/next.js",
+            "let active = false;
+             addEventListener('activate', () => active = true);
+             addEventListener('message', (event) => event.waitUntil((async () => {
+               const result = await skipWaiting();
+               event.source.postMessage([result === undefined, active, registration.active.state].join());
+             })()));",
+        )],
+    )
+    .await;
+    opened.expect(&["true,true,activating", "END"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_take_the_focus() {
+    let opened = controlled(
+        "const one = await frame('/nested.html?1');
+         const two = await frame('/nested.html?2');
+         const order = [];
+         for (const [name, target] of [['top', window], ['one', one.contentWindow], ['two', two.contentWindow]]) {
+           for (const type of ['focus', 'blur']) target.addEventListener(type, () => order.push(name + ' ' + type));
+         }
+         const has = () => [document, one.contentDocument, two.contentDocument].map((document) => document.hasFocus()).join();
+         console.log(has());
+         one.contentWindow.focus();
+         console.log(has());
+         two.focus();
+         console.log(has());
+         console.log(order.join('; '));
+         navigator.serviceWorker.controller.postMessage('all');
+         console.log(await heard());",
+        "addEventListener('message', (event) => event.waitUntil((async () => {
+           const all = await clients.matchAll();
+           event.source.postMessage(all.map((client) => new URL(client.url).search + client.focused).join());
+         })()));",
+        &[("/nested.html", "")],
+    )
+    .await;
+    opened.expect(&[
+        "true,false,false",
+        "true,true,false",
+        "true,false,true",
+        "one focus; one blur; two focus",
+        "?2true,?1false,true",
+        "END",
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aborts_reach_what_a_cache_stores() {
+    let opened = controlled(
+        "const cache = await caches.open('c');
+         const aborted = async (start, before) => {
+           const controller = new AbortController();
+           if (before) controller.abort('early');
+           const promise = start(new Request('/slow.js', { signal: controller.signal }));
+           if (!before) setTimeout(() => controller.abort('late'), 0);
+           return promise.then(() => 'stored', (reason) => reason);
+         };
+         const slow = (signal) => new Response(new ReadableStream({ start(c) { signal.addEventListener('abort', () => c.error(signal.reason)); } }));
+         console.log(await aborted((request) => cache.add(request), true), await aborted((request) => cache.addAll([request]), true));
+         console.log(await aborted((request) => cache.add(request), false), await aborted((request) => cache.addAll([request]), false));
+         console.log(await aborted((request) => cache.put('/x', slow(request.signal)), false));
+         console.log((await cache.keys()).length);",
+        "addEventListener('fetch', (event) => { if (event.request.url.endsWith('slow.js')) event.respondWith(new Promise(() => {})); });",
+        &[],
+    )
+    .await;
+    opened.expect(&["early early", "late late", "late", "0", "END"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sandboxed_origin_has_neither_caches_nor_service_workers() {
+    let opened = Site::new()
+        .page(
+            "<!doctype html><body><script>
+             onmessage = (event) => { console.log(event.data); console.log('END'); };
+             </script><iframe sandbox=allow-scripts src=/inside.html></iframe>",
+        )
+        .html(
+            "/inside.html",
+            "<script>
+             (async () => {
+               const said = [];
+               for (const call of [() => caches.open('c'), () => caches.keys(), () => navigator.serviceWorker]) {
+                 try { await call(); said.push('allowed'); } catch (error) { said.push(error.name); }
+               }
+               parent.postMessage(said.join(), '*');
+             })();
+             </script>",
+        )
+        .open_until("END")
+        .await;
+    opened.expect(&["SecurityError,SecurityError,SecurityError", "END"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forms_and_history_are_told_to_the_worker() {
+    let opened = controlled(
+        "const made = await frame('/form.html');
+         const loaded = () => new Promise((resolve) => made.onload = () => resolve(made.contentDocument.body.textContent.trim()));
+         let next = loaded();
+         made.contentDocument.querySelector('form').submit();
+         console.log(await next);
+         next = loaded(); made.contentWindow.location.reload();
+         console.log(await next);
+         next = loaded(); made.contentWindow.location = '/asked?2';
+         console.log(await next);
+         next = loaded(); made.contentWindow.history.back();
+         console.log(await next);",
+        "addEventListener('fetch', (event) => {
+           const { method, cache, isReloadNavigation, isHistoryNavigation } = event.request;
+           if (!event.request.url.includes('/asked')) return;
+           event.respondWith(event.request.text().then((text) => new Response([method, text, cache, isReloadNavigation, isHistoryNavigation].join(' '), { headers: { 'content-type': 'text/html' } })));
+         });",
+        &[("/form.html", "<form method=post action=/asked><input name=a value=b></form>")],
+    )
+    .await;
+    opened.expect(&[
+        "POST a=b default false false",
+        "POST a=b no-cache true false",
+        "GET  default false false",
+        "POST a=b default false true",
         "END",
     ]);
 }
