@@ -88,8 +88,8 @@ pub use concepts::report::{
 };
 pub use concepts::request::{
     BlobUrlEntry, CacheMode, CredentialsMode, Destination, Initiator, Mode, NavigationType, ParserMetadata,
-    Priority, RedirectMode, RedirectTaint, Referrer, Request, RequestOrigin, RequestPolicyContainer,
-    ResponseTainting, Resumption, ServiceWorkersMode, TraversableForUserPrompts,
+    Priority, RedirectMode, RedirectTaint, Referrer, Request, RequestDuplex, RequestOrigin,
+    RequestPolicyContainer, ResponseTainting, Resumption, ServiceWorkersMode, TraversableForUserPrompts,
 };
 pub use concepts::request_observer::{CacheDecision, FetchEvent, FetchId, RequestObserver, Upgrade};
 pub use concepts::resource_timing::{BodyInfo, ResourceTiming};

@@ -106,6 +106,7 @@ impl Request {
         request.method = source.method;
         request.header_list = source.header_list;
         request.unsafe_request = true;
+        request.duplex = fetch::RequestDuplex::Half;
         request.client = Some(settings.clone());
         request.traversable_for_user_prompts = traversable;
         request.priority = source.priority;

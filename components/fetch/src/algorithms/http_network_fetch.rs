@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::channel::oneshot;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use url::Url;
 
@@ -25,7 +26,7 @@ use crate::concepts::ip_address_space::IpAddressSpace;
 use crate::concepts::local_network_access::connection_check;
 use crate::concepts::network_partition_key::NetworkPartitionKey;
 use crate::concepts::origin::Host;
-use crate::concepts::request::{Mode, Request};
+use crate::concepts::request::{Mode, Request, RequestDuplex};
 use crate::concepts::request_observer::FetchEvent;
 use crate::concepts::response::Response;
 use crate::{ChunkLengthCallback, NetworkError};
@@ -62,9 +63,9 @@ pub(super) async fn http_network_fetch(
         ));
     };
     // 8.–9. The request goes out, and its head comes back.
-    let upload = Upload::new(params.controller.clone());
+    let mut upload = Upload::new(params.controller.clone());
     let first_interim = Arc::new(Mutex::new(None));
-    let wire = wire_request(params, &request, content, length, &upload, &first_interim);
+    let wire = wire_request(params, &request, content, length, &mut upload, &first_interim);
     params.observe(FetchEvent::RequestSent {
         method: request.method.as_str(),
         url: request.current_url(),
@@ -86,7 +87,14 @@ pub(super) async fn http_network_fetch(
             return Response::network_error(reason.with_request_sent(is_sent));
         }
     };
+    // NOTE: half duplex: the response waits until the request's body has gone out whole, or the server wants no more of it.
+    if params.request.duplex == RequestDuplex::Half {
+        upload.has_ended().await;
+    }
     upload.response_has_come();
+    if let Some(reason) = upload.failure() {
+        return Response::network_error(reason.with_request_sent(true));
+    }
     // 8.4. NOTE: the network obtains the connection and sends the request in one, and says when it began with the second.
     if let Some(at) = wire.request_start_time {
         params.timing.final_network_request_start_time = coarsen_time(at, params.cross_origin_isolated);
@@ -137,7 +145,7 @@ fn wire_request(
     request: &Request,
     content: Option<Content>,
     length: Option<u64>,
-    upload: &Upload,
+    upload: &mut Upload,
     first_interim: &Arc<Mutex<Option<Duration>>>,
 ) -> WireRequest {
     let mut url = request.current_url().clone();
@@ -204,7 +212,7 @@ fn wire_body(
     params: &FetchParams,
     content: Option<Content>,
     length: Option<u64>,
-    upload: &Upload,
+    upload: &mut Upload,
 ) -> (WireBody, Option<ChunkLengthCallback>) {
     let end_of_body = params.process_request_end_of_body.clone();
     let controller = params.controller.clone();
@@ -285,11 +293,13 @@ struct Upload {
     failure: Arc<Mutex<Option<BodyError>>>,
     has_response: Arc<AtomicBool>,
     controller: FetchController,
+    /// Ends when nobody asks the body for more.
+    end: Option<oneshot::Receiver<()>>,
 }
 
 impl Upload {
     fn new(controller: FetchController) -> Upload {
-        Upload { failure: Arc::default(), has_response: Arc::default(), controller }
+        Upload { failure: Arc::default(), has_response: Arc::default(), controller, end: None }
     }
 
     fn failure(&self) -> Option<NetworkError> {
@@ -304,23 +314,33 @@ impl Upload {
         self.has_response.store(true, Ordering::Release);
     }
 
+    /// Waits until nobody asks the body for more: it has gone out whole, has failed, or is not wanted. Bytes in memory cannot fail.
+    async fn has_ended(&mut self) {
+        if let Some(end) = self.end.take() {
+            // It says so by being dropped.
+            let _ = end.await;
+        }
+    }
+
     fn watch(
-        &self,
+        &mut self,
         stream: BodyStream,
         at_end: impl FnOnce() + Send + 'static,
     ) -> BoxStream<'static, Result<Bytes, BodyError>> {
         let failure = Arc::clone(&self.failure);
         let has_response = Arc::clone(&self.has_response);
         let controller = self.controller.clone();
-        let state = Some((stream, at_end));
+        let (under_way, end) = oneshot::channel::<()>();
+        self.end = Some(end);
+        let state = Some((stream, at_end, under_way));
         stream::unfold(state, move |state| {
             let failure = Arc::clone(&failure);
             let has_response = Arc::clone(&has_response);
             let controller = controller.clone();
             async move {
-                let (mut stream, at_end) = state?;
+                let (mut stream, at_end, under_way) = state?;
                 match stream.next().await {
-                    Some(Ok(chunk)) => Some((Ok(chunk), Some((stream, at_end)))),
+                    Some(Ok(chunk)) => Some((Ok(chunk), Some((stream, at_end, under_way)))),
                     Some(Err(error)) => {
                         *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
                         if has_response.load(Ordering::Acquire) {

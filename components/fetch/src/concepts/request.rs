@@ -48,6 +48,8 @@ pub struct Request {
     pub unsafe_request: bool,
     /// The body.
     pub body: Option<Body>,
+    /// Whether the response may be had before the body has gone out whole.
+    pub duplex: RequestDuplex,
     /// The environment that asks.
     pub client: Option<Arc<EnvironmentSettings>>,
     /// The environment that is made for the response of a navigation.
@@ -135,6 +137,18 @@ pub struct Request {
     /// DEVIATION: ours, for background fetches: asks for the bytes as they are stored, without a content coding. The header is
     /// added where those of a resumption are.
     pub identity_encoding: bool,
+}
+
+/// How a request's body and its response's stand to each other. Scripts know half duplex alone.
+///
+/// <https://fetch.spec.whatwg.org/#dom-requestinit-duplex>
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum RequestDuplex {
+    /// Both may be under way at once.
+    #[default]
+    Full,
+    /// The request goes out whole before its response is looked at. What fails late in it fails the fetch.
+    Half,
 }
 
 /// The part of a resource that is still missing.
@@ -306,6 +320,7 @@ impl Request {
             header_list: HeaderList::new(),
             unsafe_request: false,
             body: None,
+            duplex: RequestDuplex::Full,
             client: None,
             reserved_client: None,
             replaces_client_id: String::new(),
@@ -379,6 +394,7 @@ impl Request {
             header_list: self.header_list.clone(),
             unsafe_request: self.unsafe_request,
             body: None,
+            duplex: self.duplex,
             client: self.client.clone(),
             reserved_client: self.reserved_client.clone(),
             replaces_client_id: self.replaces_client_id.clone(),

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use longhaul::fetch::{Body, BodyError, BodySource, BodyStream, FetchOptions, Method, NetworkError};
+use longhaul::fetch::{
+    Body, BodyError, BodySource, BodyStream, FetchOptions, Method, NetworkError, RequestDuplex,
+};
 use tokio::sync::mpsc;
 
 use crate::support::over::Over;
@@ -17,6 +19,7 @@ crate::over_each!(
     a_body_that_can_be_given_once_goes_over_http2_alone,
     progress_of_a_large_body_adds_up_chunk_by_chunk,
     a_source_that_fails_or_lies_fails_the_fetch_and_not_the_next_one,
+    half_duplex_looks_at_no_response_before_the_body_has_gone_out,
 );
 
 /// Tells each piece of a request's body as it comes, and `None` at its end; an error ends it without.
@@ -158,4 +161,46 @@ async fn a_source_that_fails_or_lies_fails_the_fetch_and_not_the_next_one(over: 
     while told.try_recv().is_ok_and(|piece| piece.expect("none of them came to its end").len() <= 5) {}
     let response = user_agent.fetch(post(vec![first()], Some(5)), FetchOptions::default()).await;
     assert_eq!(body(response).await.unwrap(), "thanks");
+}
+
+async fn half_duplex_looks_at_no_response_before_the_body_has_gone_out(over: Over) {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let server = over
+        .streaming(move |request| {
+            // It answers at once, and reads the body meanwhile.
+            tokio::spawn(telling(request, tell.clone()));
+            std::future::ready(reply(200, &[], "early"))
+        })
+        .await;
+    let user_agent = over.builder().streamed_uploads_over_http1(true).build().await.unwrap();
+    let failure = BodyError::Source("the disk is gone".to_owned());
+    for last in [None, Some(failure)] {
+        let (mut source, chunks) = futures::channel::mpsc::channel::<Result<Bytes, BodyError>>(0);
+        let mut post = request(&server.origin(), "/upload");
+        post.method = Method::POST;
+        post.duplex = RequestDuplex::Half;
+        post.body = Some(Body::from_stream(chunks.boxed(), None, None));
+        let fetching = tokio::spawn(user_agent.fetch(post, FetchOptions::default()));
+        source.send(Ok(Bytes::from_static(b"first"))).await.unwrap();
+        assert_eq!(told.recv().await.unwrap().unwrap(), "first");
+        // What is asked later is answered meanwhile: the answer to the upload came before.
+        for _ in 0..3 {
+            let response = fetch(&user_agent, request(&server.origin(), "/")).await;
+            assert_eq!(body(response).await.unwrap(), "early");
+            assert_eq!(told.recv().await.unwrap(), None);
+        }
+        assert!(!fetching.is_finished());
+        match last {
+            None => {
+                drop(source);
+                while told.recv().await.unwrap().is_some() {}
+                assert_eq!(body(fetching.await.unwrap()).await.unwrap(), "early");
+            }
+            Some(failure) => {
+                source.send(Err(failure.clone())).await.unwrap();
+                let response = fetching.await.unwrap();
+                assert_eq!(reason(&response), &NetworkError::RequestBody(Box::new(failure)));
+            }
+        }
+    }
 }
