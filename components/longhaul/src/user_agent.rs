@@ -63,6 +63,8 @@ impl UserAgent {
     ///
     /// <https://fetch.spec.whatwg.org/#concept-fetch>
     pub fn fetch(&self, request: Request, options: FetchOptions) -> BoxFuture<'static, Response> {
+        // A request with keepalive set begins at once, wherever this is called.
+        let _entered = self.0.runtime.enter();
         longhaul_fetch::fetch(&self.0.services, request, options)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, lazy, ready};
 use tracing::Instrument as _;
 
 use super::fetch_response_handover::fetch_response_handover;
@@ -66,7 +66,8 @@ pub struct FetchOptions {
 /// Fetches. A failure is a network error, whose reason tells why.
 ///
 /// Dropping the future ends the fetch, and so does dropping the response's body. A request with keepalive set goes on by itself
-/// once it has begun, on the tokio runtime that polls it; dropping the future leaves only its response unread.
+/// once it has begun, which is at once where a tokio runtime is at hand, else when it is first polled; dropping the future leaves
+/// only its response unread.
 ///
 /// <https://fetch.spec.whatwg.org/#concept-fetch>
 pub fn fetch(services: &Services, request: Request, options: FetchOptions) -> BoxFuture<'static, Response> {
@@ -78,12 +79,18 @@ pub fn fetch(services: &Services, request: Request, options: FetchOptions) -> Bo
         }
         _ => None,
     };
+    if !request.keepalive {
+        return Box::pin(begin(services, request, options, record));
+    }
+    let controller = options.controller.clone();
+    let begun = begin(services, request, options, record);
+    // NOTE: it begins now where it can, as its caller may be gone before anything is polled.
+    let going_on = match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => Either::Left(ready(runtime.spawn(begun))),
+        Err(_) => Either::Right(lazy(|_| tokio::spawn(begun))),
+    };
     Box::pin(async move {
-        if !request.keepalive {
-            return begin(services, request, options, record).await;
-        }
-        let controller = options.controller.clone();
-        match tokio::spawn(begin(services, request, options, record)).await {
+        match going_on.await.await {
             Ok(response) => response,
             // The runtime ends.
             Err(_) => {

@@ -63,6 +63,18 @@ async fn keepalive_bodies_have_a_quota_and_outlive_their_caller() {
 }
 
 #[tokio::test]
+async fn a_keepalive_fetch_begins_though_nobody_waits_for_it() {
+    let network = FakeNetwork::new(|_| reply(200, &[], ""));
+    drop(fetch(&services(&network), keepalive(1), FetchOptions::default()));
+    until_seen(&network, 1).await;
+    // Where no runtime is at hand it begins when it is waited for.
+    let services = services(&network);
+    let made = std::thread::spawn(move || fetch(&services, keepalive(2), FetchOptions::default()));
+    let response = made.join().unwrap().await;
+    assert_eq!((response.status, network.seen().len()), (200, 2));
+}
+
+#[tokio::test]
 async fn the_end_of_an_environment_ends_its_fetches() {
     let network = FakeNetwork::new(|_| Answer::Hang);
     let services = services(&network);
