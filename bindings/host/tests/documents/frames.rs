@@ -40,6 +40,16 @@ async fn frames_of_one_origin_see_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_has_loaded_before_what_its_load_listener_posts_arrives() {
+    let page = "<iframe src=/inner.html></iframe><script>
+        document.querySelector('iframe').onload = () => console.log('loaded');
+        onmessage = (e) => console.log(e.data);</script>";
+    let inner = "<script>onload = () => parent.postMessage('posted', '*');</script>";
+    let opened = Site::new().page(page).html("/inner.html", inner).open_until("posted").await;
+    opened.expect(&["loaded", "posted"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_of_other_origins_hide_all_but_a_few_members() {
     let page = "<script>
         const tried = (what, run) => { try { console.log(what, run()); } catch (e) { console.log(what, e.name, e instanceof DOMException); } };
