@@ -1,6 +1,7 @@
 //! <https://wicg.github.io/background-fetch/#background-fetch-manager>
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use longhaul::background_fetch::RegistrationKey;
 use longhaul::fetch::Mode;
@@ -19,17 +20,24 @@ use crate::promise::promise_in_realm;
 pub(crate) struct BackgroundFetchManager {
     /// The service worker registration it belongs to.
     registration: RegistrationKey,
+    /// Whether that has an active worker, as the realm knows it.
+    has_active_worker: AtomicBool,
 }
 
 longhaul_idl::platform_object!(BackgroundFetchManager => longhaul_idl::background_fetch_manager);
 
 impl BackgroundFetchManager {
-    pub(crate) fn new(registration: &RegistrationHandle) -> Arc<Self> {
+    pub(crate) fn new(registration: &RegistrationHandle, has_active_worker: bool) -> Arc<Self> {
         let registration = RegistrationKey {
             storage_key: registration.storage_key().to_owned(),
             scope: registration.scope().to_string(),
         };
-        Arc::new(Self { registration })
+        Arc::new(Self { registration, has_active_worker: has_active_worker.into() })
+    }
+
+    /// The realm hears whether the registration has an active worker.
+    pub(crate) fn set_has_active_worker(&self, has: bool) {
+        self.has_active_worker.store(has, Ordering::Relaxed);
     }
 }
 
@@ -61,6 +69,10 @@ impl BackgroundFetchManagerMethods for BackgroundFetchManager {
                 return Err(Exception::type_error("a request's mode is no-cors"));
             }
             requests.push(request);
+        }
+        // 8.1. NOTE: as the script sees it: a worker that has become active meanwhile is not there before the task that says so.
+        if !self.has_active_worker.load(Ordering::Relaxed) {
+            return Err(Exception::type_error("the service worker registration has no active worker"));
         }
         // 7.–8. The rest is the scheduler's.
         let scope = crate::global_scope(realm)?;

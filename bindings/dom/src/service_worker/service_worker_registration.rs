@@ -36,9 +36,9 @@ longhaul_idl::platform_object!(ServiceWorkerRegistration => longhaul_idl::servic
 impl ServiceWorkerRegistration {
     pub(super) fn new(handle: RegistrationHandle, workers: Workers) -> Arc<Self> {
         Arc::new(Self {
-            workers: Mutex::new(workers),
             waiting_for_active: Mutex::default(),
-            background_fetch: BackgroundFetchManager::new(&handle),
+            background_fetch: BackgroundFetchManager::new(&handle, workers.active.is_some()),
+            workers: Mutex::new(workers),
             navigation_preload: NavigationPreloadManager::new(handle.clone()),
             handle,
         })
@@ -57,6 +57,7 @@ impl ServiceWorkerRegistration {
         active: Option<WorkerHandle>,
     ) {
         let is_active = active.is_some();
+        self.background_fetch.set_has_active_worker(is_active);
         *self.workers.lock().unwrap_or_else(PoisonError::into_inner) =
             Workers { installing, waiting, active };
         if is_active {

@@ -5,6 +5,7 @@
 mod server;
 mod site;
 
+mod background_fetches;
 mod clients;
 mod cookies;
 mod elements;
