@@ -42,6 +42,9 @@ impl Default for EngineLimits {
     }
 }
 
+/// What ended realms leave is collected once there is one of them for so many that are left.
+const REALMS_PER_ENDED: usize = 4;
+
 /// An engine could not be made.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the JavaScript engine could not be made: {0}")]
@@ -228,6 +231,8 @@ pub struct Engine {
     shared: Rc<Shared>,
     runtime: Runtime,
     interrupted: Arc<AtomicBool>,
+    /// The realms that have ended since what they left was last collected.
+    uncollected: Cell<usize>,
 }
 
 impl fmt::Debug for Engine {
@@ -262,7 +267,7 @@ impl Engine {
             },
         )));
         runtime.set_loader(Modules(Rc::downgrade(&shared)), Modules(Rc::downgrade(&shared)));
-        Ok(Self { shared, runtime, interrupted })
+        Ok(Self { shared, runtime, interrupted, uncollected: Cell::new(0) })
     }
 
     /// A handle that ends scripts from other threads.
@@ -338,15 +343,23 @@ impl Engine {
 
     /// Ends a realm and lets go of everything it holds. Its tasks are dropped from now on.
     pub fn destroy_realm(&self, realm: RealmId) {
+        self.end_realm(realm);
+        // OPTIMIZATION: a collection looks through all realms that are left, so many that end one by one share some.
+        let left = self.shared.realms.borrow().len();
+        if self.shared.entered.get() == 0 && self.uncollected.get() * REALMS_PER_ENDED >= left {
+            self.uncollected.set(0);
+            self.runtime.run_gc();
+        }
+    }
+
+    fn end_realm(&self, realm: RealmId) {
         let Some(state) = self.shared.realms.borrow_mut().remove(&realm) else { return };
         self.shared.rejections.borrow_mut().retain(|(of, _)| *of != realm);
         self.shared.handled.borrow_mut().retain(|(of, _)| *of != realm);
         self.shared.notices.borrow_mut().retain(|notice| notice.realm != realm);
         drop(state.end());
         drop(state);
-        if self.shared.entered.get() == 0 {
-            self.runtime.run_gc();
-        }
+        self.uncollected.set(self.uncollected.get() + 1);
     }
 
     /// Runs a classic script, then a microtask checkpoint; a task tells of unhandled rejections. An exception is reported as
@@ -514,7 +527,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         let realms: Vec<RealmId> = self.shared.realms.borrow().keys().copied().collect();
         for realm in realms {
-            self.destroy_realm(realm);
+            self.end_realm(realm);
         }
         // NOTE: jobs that are left go with the runtime. They name their contexts without holding them, so none may run now.
         self.shared.rejections.borrow_mut().clear();
