@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longhaul::fetch;
 use longhaul::fetch::{
-    CacheMode, CredentialsMode, HeaderList, Method, Mode, Priority, RedirectMode, Referrer,
-    ReferrerPolicy as Policy, RequestOrigin, TraversableForUserPrompts, is_forbidden_method, same_origin,
+    CacheMode, CredentialsMode, HeaderList, Method, Mode, NoCorsMediaRequestState, Priority, RedirectMode,
+    Referrer, ReferrerPolicy as Policy, RequestOrigin, TraversableForUserPrompts, is_forbidden_method,
+    same_origin,
 };
 use longhaul_idl::runtime::{
     Buffer, ByteString, DomString, Exception, Held, ObjectRef, PromiseOf, Realm, Value,
@@ -122,6 +123,8 @@ impl Request {
         request.reload_navigation = source.reload_navigation;
         request.history_navigation = source.history_navigation;
         request.initiator_type = Some("fetch".to_owned());
+        // NOTE: the step's list lacks it, but a worker that passes a media element's request on asks for the same.
+        request.no_cors_media_request_state = source.no_cors_media_request_state;
         // 13. A request that is changed is the author's own.
         if !init_is_empty {
             if request.mode == Mode::Navigate {
@@ -129,6 +132,7 @@ impl Request {
             }
             request.reload_navigation = false;
             request.history_navigation = false;
+            request.no_cors_media_request_state = NoCorsMediaRequestState::NotApplicable;
             request.origin = RequestOrigin::Client;
             request.referrer = Referrer::Client;
             request.referrer_policy = Policy::Empty;

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use longhaul::UserAgent;
 use longhaul::fetch::{
-    CredentialsMode, Destination, FetchOptions, Mode, Priority, RESOURCE_HEADER_LENGTH, ReferrerPolicy,
-    Request, RequestOrigin, Response, ResponseType, match_an_audio_or_video_type_pattern,
+    ContentRange, CredentialsMode, Destination, FetchOptions, Mode, NoCorsMediaRequestState, Priority,
+    RESOURCE_HEADER_LENGTH, ReferrerPolicy, Request, RequestOrigin, Response, ResponseType,
+    match_an_audio_or_video_type_pattern, parse_content_range,
 };
 use longhaul_idl::runtime::{ModuleType, Realm, TaskSource, Value};
 use tokio::sync::oneshot;
@@ -280,28 +281,8 @@ pub(super) fn start_media(realm: &dyn Realm, window: &WindowGlobal, element: &No
     let (agent, id) = (Arc::clone(realm.agent()), realm.id());
     let element = Arc::clone(element);
     realm.agent().spawn(Box::pin(async move {
-        let fetching = async {
-            let response = user_agent.fetch(request, FetchOptions::default()).await;
-            let mut good = !response.is_network_error();
-            let response = response.into_unfiltered();
-            good &= response.is_ok_status();
-            if let Some(body) = response.body.filter(|_| good) {
-                let mut body = body.into_stream();
-                let mut beginning: Vec<u8> = Vec::new();
-                loop {
-                    let header = &beginning[..beginning.len().min(RESOURCE_HEADER_LENGTH)];
-                    good = match_an_audio_or_video_type_pattern(header).is_some();
-                    if good || beginning.len() >= RESOURCE_HEADER_LENGTH {
-                        break;
-                    }
-                    let Some(Ok(chunk)) = body.next().await else { break };
-                    beginning.extend_from_slice(&chunk);
-                }
-            }
-            good
-        };
         let good = tokio::select! {
-            good = fetching => good,
+            good = begins_like_media(&user_agent, request) => good,
             // A later one counts.
             _ = superseded => return,
         };
@@ -320,6 +301,62 @@ pub(super) fn start_media(realm: &dyn Realm, window: &WindowGlobal, element: &No
         };
         agent.queue_task(TaskSource::Networking, id, Box::new(finish));
     }));
+}
+
+/// Whether the bytes that a request leads to begin as media do. What a part leaves out is asked for by its range.
+///
+/// <https://html.spec.whatwg.org/#concept-media-load-resource>
+async fn begins_like_media(user_agent: &UserAgent, request: Request) -> bool {
+    let mut beginning: Vec<u8> = Vec::new();
+    let mut source = None;
+    let mut next = Some(request);
+    while let Some(request) = next.take() {
+        let mut rest = request.clone_without_body();
+        let response = user_agent.fetch(request, FetchOptions::default()).await;
+        // Parts of two origins are never put together: how they suit would tell of bytes that are not to be seen.
+        let from = (response.r#type, response.url().map(Url::origin));
+        if response.is_network_error() || *source.get_or_insert_with(|| from.clone()) != from {
+            return false;
+        }
+        let response = response.into_unfiltered();
+        if !response.is_ok_status() {
+            return false;
+        }
+        let before = beginning.len();
+        let complete = complete_length(&response, before as u64);
+        let Some(body) = response.body else { return false };
+        let mut body = body.into_stream();
+        loop {
+            let header = &beginning[..beginning.len().min(RESOURCE_HEADER_LENGTH)];
+            if match_an_audio_or_video_type_pattern(header).is_some() {
+                return true;
+            }
+            if beginning.len() >= RESOURCE_HEADER_LENGTH {
+                return false;
+            }
+            match body.next().await {
+                Some(Ok(chunk)) => beginning.extend_from_slice(&chunk),
+                Some(Err(_)) => return false,
+                None => break,
+            }
+        }
+        let received = beginning.len() as u64;
+        if beginning.len() > before && complete.is_some_and(|complete| received < complete) {
+            rest.header_list.set("Range", format!("bytes={received}-"));
+            rest.no_cors_media_request_state = NoCorsMediaRequestState::Subsequent;
+            next = Some(rest);
+        }
+    }
+    false
+}
+
+/// How long the whole is that a response has the part of that begins there.
+fn complete_length(response: &Response, begins: u64) -> Option<u64> {
+    let range = response.header_list.get("Content-Range").filter(|_| response.status == 206)?;
+    match parse_content_range(&range) {
+        Ok(ContentRange::Range { first, complete_length, .. }) if first == begins => complete_length,
+        _ => None,
+    }
 }
 
 /// Fetches for an element what it tells nobody of; the document's `load` waits.

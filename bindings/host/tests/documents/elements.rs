@@ -113,6 +113,26 @@ async fn each_element_asks_as_html_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn media_that_come_in_part_are_asked_for_the_rest() {
+    let page = "<audio src=/parts oncanplay=\"console.log('canplay')\" onerror=\"console.log('parts error')\"></audio>
+        <video src=/none oncanplay=\"console.log('canplay')\" onerror=\"console.log('none error')\"></video>";
+    let partial = ["Content-Type: video/webm", "Content-Range: bytes 0-1/10"];
+    let opened = Site::new()
+        .page(page)
+        .answer("/parts", "206 Partial Content", &partial, &WEBM[..2])
+        .answer("/none", "206 Partial Content", &["Content-Range: bytes 0-1/2"], b"ab")
+        .open()
+        .await;
+    let ranges = |path: &str| {
+        let requests = opened.requests(path);
+        requests.iter().map(|request| request.header("range").map(str::to_owned)).collect::<Vec<_>>()
+    };
+    // The second part begins where none was asked for, so there is no third.
+    assert_eq!(ranges("/parts"), [Some("bytes=0-".to_owned()), Some("bytes=2-".to_owned())]);
+    assert_eq!(ranges("/none"), [Some("bytes=0-".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_source_of_an_image_counts_and_no_document_is_needed() {
     let page = "<script>
         const image = new Image();
