@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Serves a web-platform-tests checkout on the suite's default ports, with PyPI's wptserve.
 
-    python serve.py CHECKOUT --certificates DIR [--until-eof]
+    python serve.py CHECKOUT --certificates DIR [--ports HTTP HTTPS H2] [--until-eof]
 
 Prints one line of JSON once everything listens: {"cacert": the local authority's certificate}. Host names need no
 /etc/hosts: the user agent has to find them here (Chromium: --host-resolver-rules).
@@ -289,8 +289,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("checkout", help="the checkout's folder")
     parser.add_argument("--certificates", required=True, help="where to keep them", metavar="DIR")
+    parser.add_argument(
+        "--ports", nargs=3, type=int, metavar=("HTTP", "HTTPS", "H2"), help="others than the suite's", default=None
+    )
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
     arguments = parser.parse_args()
+    if arguments.ports is not None:
+        for scheme, port in zip(("http", "https", "h2"), arguments.ports):
+            PORTS[scheme][0] = port
     logging.basicConfig(level=logging.ERROR)
     serve(os.path.abspath(arguments.checkout), os.path.abspath(arguments.certificates), arguments.until_eof)
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use options::{Command, ListOptions, Options, RunOptions, SelectOptions, ServeOptions};
 
-use crate::checkout::{Checkout, Test};
+use crate::checkout::{Checkout, Scheme, Test};
 use crate::child;
 use crate::compare::compare;
 use crate::report::Report;
@@ -95,9 +95,10 @@ fn is_script(test: &str) -> bool {
 fn serve(options: &ServeOptions) -> Result<ExitCode, Failure> {
     let checkout = Checkout::open(&options.wpt)?;
     let mut server = Server::start(&checkout, &options.server_options())?;
+    let url = server.url(Scheme::Http, false, "");
     for file in server.cacert() {
-        println!("http://web-platform.test:8000/ serves {}", checkout.root().display());
-        println!("run with: --server http://web-platform.test:8000 --cacert {}", file.display());
+        println!("{url}/ serves {}", checkout.root().display());
+        println!("run with: --server {url} --cacert {}", file.display());
     }
     if std::io::stdout().is_terminal() {
         println!("Ctrl-C ends it.");

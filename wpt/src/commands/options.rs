@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::server::ServerOptions;
+use crate::server::{Ports, ServerOptions};
 
 /// Runs web-platform-tests in Longhaul's headless host.
 #[derive(Debug, Parser)]
@@ -83,6 +83,9 @@ pub(super) struct ServingOptions {
     /// Where our server keeps its authority and certificates
     #[arg(long, value_name = "DIR")]
     pub(super) certificates: Option<PathBuf>,
+    /// Other ports than the suite's, for HTTP, HTTPS and HTTP/2. They are in the names of subtests
+    #[arg(long, num_args = 3, value_names = ["HTTP", "HTTPS", "H2"])]
+    pub(super) ports: Option<Vec<u16>>,
 }
 
 impl ServingOptions {
@@ -93,7 +96,11 @@ impl ServingOptions {
             false => "python3".into(),
         });
         let certificates = self.certificates.clone().unwrap_or_else(|| folder().join("server/.certificates"));
-        ServerOptions { python, certificates, cacert: cacert.to_vec() }
+        let ports = match self.ports.as_deref() {
+            Some(&[http, https, h2]) => Ports { http, https, h2 },
+            _ => Ports::default(),
+        };
+        ServerOptions { ports, python, certificates, cacert: cacert.to_vec() }
     }
 }
 

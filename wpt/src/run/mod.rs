@@ -10,7 +10,7 @@ use std::time::Instant;
 
 pub use process::TestProcess;
 
-use crate::checkout::{Kind, Scheme, Test, Timeout};
+use crate::checkout::{Kind, Test, Timeout};
 use crate::report::{Status, TestResult};
 use crate::server::Server;
 
@@ -141,15 +141,6 @@ pub fn differences(runs: &[Vec<TestResult>]) -> Vec<(String, Option<String>, Vec
         .filter(|(_, statuses)| statuses.windows(2).any(|pair| pair[0] != pair[1]))
         .map(|((test, subtest), statuses)| (test.to_owned(), subtest, statuses))
         .collect()
-}
-
-/// The port of the suite's servers that a test is reached by.
-pub(crate) fn port(scheme: Scheme) -> u16 {
-    match scheme {
-        Scheme::Http => 8000,
-        Scheme::Https => 8443,
-        Scheme::H2 => 9000,
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
@@ -12,7 +13,6 @@ use tempfile::NamedTempFile;
 use url::Url;
 
 use crate::checkout::{Checkout, Scheme};
-use crate::run::port;
 
 /// The suite's host.
 const HOST: &str = "web-platform.test";
@@ -22,26 +22,69 @@ const OTHER_HOST: &str = "not-web-platform.test";
 /// Our server.
 const SCRIPT: &str = include_str!("../../server/serve.py");
 
+/// Runs a program until it ends or standard input does, which has the program asked to end; it takes its children along.
+const UNTIL_EOF: &str = r#"
+exec 3<&0
+"$@" < /dev/null 3<&- & server=$!
+(cat <&3 > /dev/null; kill "$server") 2> /dev/null & watch=$!
+exec 3<&-
+wait "$server"; code=$?
+kill "$watch" 2> /dev/null
+exit "$code""#;
+
 /// How long a server may take until it answers.
 const START: Duration = Duration::from_secs(60);
+
+/// How long a server may take to end.
+const END: Duration = Duration::from_secs(5);
 
 /// A server that answers, and ends with this.
 #[derive(Debug)]
 pub struct Server {
     host: String,
     hosts: Vec<String>,
-    http_port: u16,
+    ports: Ports,
     cacert: Vec<PathBuf>,
     process: Option<Child>,
-    /// Our server ends when this does.
+    /// The server ends when this does, and so with our process, however that ends.
     stdin: Option<ChildStdin>,
     /// The suite's own server reads it.
     config: Option<NamedTempFile>,
 }
 
+/// The ports of a server that tests are reached by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// HTTP/1.1 without TLS.
+    pub http: u16,
+    /// HTTP/1.1 with TLS.
+    pub https: u16,
+    /// HTTP/2.
+    pub h2: u16,
+}
+
+impl Default for Ports {
+    /// Those of the suite's own runner.
+    fn default() -> Ports {
+        Ports { http: 8000, https: 8443, h2: 9000 }
+    }
+}
+
+impl Ports {
+    fn of(self, scheme: Scheme) -> u16 {
+        match scheme {
+            Scheme::Http => self.http,
+            Scheme::Https => self.https,
+            Scheme::H2 => self.h2,
+        }
+    }
+}
+
 /// What is needed to start a server.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
+    /// Where it is to listen.
+    pub ports: Ports,
     /// The Python that our server runs with; one with wptserve.
     pub python: PathBuf,
     /// Where our server keeps its authority and certificates.
@@ -74,6 +117,9 @@ pub enum ServerError {
          `wpt/server/setup` makes such a Python"
     )]
     Ended,
+    /// The checkout's own server ended at once.
+    #[error("the checkout's `./wpt serve` ended before it answered")]
+    OwnEnded,
     /// There is no place for its configuration.
     #[error("the server's configuration cannot be written: {0}")]
     Config(io::Error),
@@ -96,40 +142,39 @@ impl Server {
         let bad = || ServerError::BadUrl(url.to_owned());
         let parsed = Url::parse(url).map_err(|_| bad())?;
         let host = parsed.host_str().filter(|_| parsed.scheme() == "http").ok_or_else(bad)?.to_owned();
-        let http_port = parsed.port_or_known_default().ok_or_else(bad)?;
+        let http = parsed.port_or_known_default().ok_or_else(bad)?;
         let hosts = match host.as_str() {
             HOST => vec![HOST.to_owned(), OTHER_HOST.to_owned()],
             _ => vec![host.clone(), HOST.to_owned(), OTHER_HOST.to_owned()],
         };
-        Ok(Server { host, hosts, http_port, cacert, process: None, stdin: None, config: None })
+        let ports = Ports { http, ..Ports::default() };
+        Ok(Server { host, hosts, ports, cacert, process: None, stdin: None, config: None })
     }
 
     /// Starts the checkout's own server, or ours if it has none, and waits until it answers.
     pub fn start(checkout: &Checkout, options: &ServerOptions) -> Result<Server, ServerError> {
-        for scheme in [Scheme::Http, Scheme::Https, Scheme::H2] {
-            if connects(port(scheme)) {
-                return Err(ServerError::PortTaken(port(scheme)));
+        let ports = options.ports;
+        for port in [ports.http, ports.https, ports.h2] {
+            if connects(port) {
+                return Err(ServerError::PortTaken(port));
             }
         }
         let own = checkout.root().join("wpt");
-        let mut server =
-            Server::at(&format!("http://{HOST}:{}", port(Scheme::Http)), options.cacert.clone())?;
-        let (mut process, cacert) = match own.is_file() {
-            true => start_theirs(&own, checkout.root(), server.config.insert(config()?))?,
-            false => start_ours(checkout.root(), options)?,
+        let mut server = Server::at(&format!("http://{HOST}:{}", ports.http), options.cacert.clone())?;
+        server.ports = ports;
+        // Whatever goes wrong from here on, the process ends with `server`.
+        let cacert = match own.is_file() {
+            true => server.start_theirs(&own, checkout.root())?,
+            false => server.start_ours(checkout.root(), options)?,
         };
-        server.stdin = process.stdin.take();
-        server.process = Some(process);
         server.cacert.push(cacert);
         Ok(server)
     }
 
     /// The page of a test.
     pub fn url(&self, scheme: Scheme, www: bool, id: &str) -> String {
-        let (name, port) = match scheme {
-            Scheme::Http => ("http", self.http_port),
-            scheme => ("https", port(scheme)),
-        };
+        let port = self.ports.of(scheme);
+        let name = if scheme == Scheme::Http { "http" } else { "https" };
         let www = if www { "www." } else { "" };
         format!("{name}://{www}{}:{port}{id}", self.host)
     }
@@ -156,17 +201,17 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let Some(process) = &mut self.process else { return };
-        // Ours ends by itself once its standard input has ended; the suite's takes its children along when it is asked to.
         drop(self.stdin.take());
-        let asked = Command::new("kill").arg(process.id().to_string()).stderr(Stdio::null()).status();
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while asked.is_ok() && Instant::now() < deadline {
+        let deadline = Instant::now() + END;
+        while Instant::now() < deadline {
             if !matches!(process.try_wait(), Ok(None)) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        // It may have ended just now.
+        // With all that it has started, which is its process group. It may have ended just now.
+        let group = format!("-{}", process.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         let _ = process.kill();
         let _ = process.wait();
     }
@@ -177,82 +222,84 @@ fn connects(port: u16) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok()
 }
 
-fn start_ours(checkout: &Path, options: &ServerOptions) -> Result<(Child, PathBuf), ServerError> {
-    let mut command = Command::new(&options.python);
-    command
-        .args(["-c", SCRIPT])
-        .arg(checkout)
-        .arg("--certificates")
-        .arg(&options.certificates)
-        .arg("--until-eof");
-    let mut process = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
-    let (sender, ready) = mpsc::channel();
-    if let Some(stdout) = process.stdout.take() {
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = BufReader::new(stdout).read_line(&mut line);
-            // Whoever waited may have stopped.
-            let _ = sender.send(read.map(|_| line));
-        });
+impl Server {
+    /// Starts a process that ends when its standard input does.
+    fn spawn(&mut self, command: &mut Command) -> Result<&mut Child, ServerError> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        command.stdin(Stdio::piped()).process_group(0);
+        let mut process = command.spawn().map_err(|error| ServerError::CannotStart { program, error })?;
+        self.stdin = process.stdin.take();
+        Ok(self.process.insert(process))
     }
-    let line = ready.recv_timeout(START);
-    match line.as_ref().map(|line| line.as_ref().map(|line| serde_json::from_str::<Ready>(line))) {
-        Ok(Ok(Ok(ready))) => Ok((process, ready.cacert)),
-        answered => {
-            let error = if answered.is_ok() { ServerError::Ended } else { ServerError::Slow };
-            // It may have ended already.
-            let _ = process.kill();
-            let _ = process.wait();
-            Err(error)
+
+    fn start_ours(&mut self, checkout: &Path, options: &ServerOptions) -> Result<PathBuf, ServerError> {
+        let Ports { http, https, h2 } = options.ports;
+        let mut command = Command::new(&options.python);
+        command
+            .args(["-c", SCRIPT])
+            .arg(checkout)
+            .arg("--certificates")
+            .arg(&options.certificates)
+            .arg("--ports")
+            .args([http, https, h2].map(|port| port.to_string()))
+            .arg("--until-eof");
+        let process = self.spawn(command.stdout(Stdio::piped()))?;
+        let (sender, ready) = mpsc::channel();
+        if let Some(stdout) = process.stdout.take() {
+            std::thread::spawn(move || {
+                let mut line = String::new();
+                let read = BufReader::new(stdout).read_line(&mut line);
+                // Whoever waited may have stopped.
+                let _ = sender.send(read.map(|_| line));
+            });
         }
+        let line = ready.recv_timeout(START);
+        match line.as_ref().map(|line| line.as_ref().map(|line| serde_json::from_str::<Ready>(line))) {
+            Ok(Ok(Ok(ready))) => Ok(ready.cacert),
+            Ok(_) => Err(ServerError::Ended),
+            Err(_) => Err(ServerError::Slow),
+        }
+    }
+
+    fn start_theirs(&mut self, program: &Path, checkout: &Path) -> Result<PathBuf, ServerError> {
+        let ports = self.ports;
+        let config = self.config.insert(config(ports)?).path().to_owned();
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", UNTIL_EOF, "sh"])
+            .arg(program)
+            .args(["serve", "--config"])
+            .arg(config)
+            .current_dir(checkout)
+            .stdout(Stdio::null());
+        let process = self.spawn(&mut command)?;
+        let deadline = Instant::now() + START;
+        while ![ports.http, ports.https].into_iter().all(connects) {
+            if !matches!(process.try_wait(), Ok(None)) {
+                return Err(ServerError::OwnEnded);
+            }
+            if Instant::now() > deadline {
+                return Err(ServerError::Slow);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(checkout.join("tools/certs/cacert.pem"))
     }
 }
 
 /// What the suite's own server is told: to do without an `/etc/hosts` that knows the suite's names, and the ports that its runner
 /// uses, some of which it would choose itself.
-fn config() -> Result<NamedTempFile, ServerError> {
+fn config(ports: Ports) -> Result<NamedTempFile, ServerError> {
     let config = serde_json::json!({
         "check_subdomains": false,
         "server_host": "127.0.0.1",
-        "ports": { "http": [8000, 8001], "https": [8443, 8444], "h2": [9000] },
+        "ports": { "http": [ports.http, 8001], "https": [ports.https, 8444], "h2": [ports.h2] },
     });
     let written = NamedTempFile::new().and_then(|mut file| {
         file.write_all(config.to_string().as_bytes())?;
         Ok(file)
     });
     written.map_err(ServerError::Config)
-}
-
-fn start_theirs(
-    program: &Path,
-    checkout: &Path,
-    config: &NamedTempFile,
-) -> Result<(Child, PathBuf), ServerError> {
-    let mut command = Command::new(program);
-    command
-        .arg("serve")
-        .arg("--config")
-        .arg(config.path())
-        .current_dir(checkout)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    let mut process = spawn(&mut command)?;
-    let deadline = Instant::now() + START;
-    while ![Scheme::Http, Scheme::Https].into_iter().all(|scheme| connects(port(scheme))) {
-        let ended = !matches!(process.try_wait(), Ok(None));
-        if ended || Instant::now() > deadline {
-            let _ = process.kill();
-            let _ = process.wait();
-            return Err(if ended { ServerError::Ended } else { ServerError::Slow });
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    Ok((process, checkout.join("tools/certs/cacert.pem")))
-}
-
-fn spawn(command: &mut Command) -> Result<Child, ServerError> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    command.spawn().map_err(|error| ServerError::CannotStart { program, error })
 }
 
 #[cfg(test)]

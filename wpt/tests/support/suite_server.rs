@@ -65,7 +65,12 @@ pub(crate) struct SuiteServer {
 impl SuiteServer {
     /// Serves a folder.
     pub(crate) fn start(root: &Path) -> SuiteServer {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        SuiteServer::start_at(root, 0)
+    }
+
+    /// Serves a folder on a port.
+    pub(crate) fn start_at(root: &Path, port: u16) -> SuiteServer {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let state =
             Arc::new(State { root: root.to_owned(), scripts: Mutex::default(), changed: Condvar::new() });
