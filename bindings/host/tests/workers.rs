@@ -152,7 +152,17 @@ async fn scripts_are_imported_in_workers_of_every_kind() {
         new Worker('module.js', { type: 'module' }).onmessage = (e) => console.log(e.data);
         new Worker('data:text/javascript,postMessage(`data ${origin} ${typeof importScripts}`)').onmessage = (e) => console.log(e.data);
         const text = `importScripts(${JSON.stringify(String(new URL('imported.js', location)))}); postMessage('blob ' + imported + ' ' + (origin !== 'null'))`;
-        new Worker(URL.createObjectURL(new Blob([text]))).onmessage = (e) => console.log(e.data);";
+        new Worker(URL.createObjectURL(new Blob([text]))).onmessage = (e) => console.log(e.data);
+        // What a URL stands for is known once it is parsed.
+        const revoked = (kind, text) => {
+          const url = URL.createObjectURL(new Blob([text]));
+          const worker = new kind(url);
+          URL.revokeObjectURL(url);
+          return worker;
+        };
+        revoked(Worker, 'postMessage(\"revoked\")').onmessage = (e) => console.log(e.data);
+        const shared = revoked(SharedWorker, 'onconnect = (e) => e.ports[0].postMessage(\"revoked too\")');
+        shared.port.onmessage = (e) => console.log(e.data);";
     let classic = "
         importScripts('imported.js', 'imported.js?2');
         let missing; try { importScripts('missing.js') } catch (e) { missing = e.name }
@@ -178,6 +188,8 @@ async fn scripts_are_imported_in_workers_of_every_kind() {
             "classic 2 NetworkError SyntaxError",
             "data null function",
             "module exported TypeError exported undefined",
+            "revoked",
+            "revoked too",
         ],
         "{:?}",
         idle.errors

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use longhaul::fetch::{CredentialsMode, EnvironmentSettings};
+use longhaul::fetch::{BlobUrlEntry, CredentialsMode, EnvironmentSettings};
 use longhaul_idl::runtime::{
     AgentHandle, DomString, Exception, Held, ObjectRef, Realm, RealmId, TaskSource, Value,
 };
@@ -14,6 +14,7 @@ use longhaul_idl::{
 use url::Url;
 
 use super::{MessagePort, PortEnd};
+use crate::object_urls::blob_url_entry;
 use crate::structured_clone;
 
 /// What a worker is asked for.
@@ -21,6 +22,8 @@ use crate::structured_clone;
 pub struct WorkerRequest {
     /// Its script.
     pub url: Url,
+    /// What stands behind that, if it is a `blob:` URL.
+    pub blob_url_entry: Option<BlobUrlEntry>,
     /// Its name.
     pub name: DomString,
     /// Whether its script is a module.
@@ -241,6 +244,7 @@ fn request(realm: &dyn Realm, script_url: &str, options: WorkerOptions) -> Resul
         Exception::dom("SyntaxError", format!("\"{}\" is not a URL", crate::shown(script_url)))
     })?;
     Ok(WorkerRequest {
+        blob_url_entry: blob_url_entry(&scope, &url),
         url,
         name: options.name,
         is_module: options.type_ == WorkerType::Module,

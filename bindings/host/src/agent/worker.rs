@@ -543,6 +543,7 @@ async fn load(
 ) -> Result<Loaded, String> {
     let owner = &request.owner;
     let mut fetch = Request::new(request.url.clone());
+    fetch.blob_url_entry.clone_from(&request.blob_url_entry);
     fetch.origin = RequestOrigin::Origin(owner.origin.clone());
     fetch.client = Some(Arc::clone(owner));
     fetch.destination = destination;
