@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -40,9 +41,7 @@ type Pending = Arc<Mutex<Option<Resolver>>>;
 
 /// Keeps the signal's abort tied to a call, for as long as it lives.
 #[derive(Clone)]
-pub(super) struct AbortObservation(
-    #[allow(dead_code, reason = "it is there to be dropped")] Arc<Observation>,
-);
+pub(super) struct AbortObservation(Arc<Observation>);
 
 struct Observation {
     number: u64,
@@ -61,6 +60,24 @@ impl Drop for Observation {
             let _ = realm.core("forgetAbort", vec![Value::Number(number as f64)]);
         };
         self.agent.queue_task(TaskSource::Dom, self.realm, Box::new(forget));
+    }
+}
+
+impl AbortObservation {
+    /// Keeps up a body that nobody has looked at and nobody can look at any more.
+    ///
+    /// NOTE: the standard lets a user agent end such a fetch, as ours would at once, unlike engines that collect garbage now and then.
+    /// Whoever holds the signal counts on there being something to abort.
+    ///
+    /// <https://fetch.spec.whatwg.org/#garbage-collection>
+    pub(super) fn keep_for_a_while(self, body: Body) {
+        let agent = Arc::clone(&self.0.agent);
+        let kept = async move {
+            let _observation = self;
+            // NOTE: it may come to its end, break off, or be too long or too late: all the same, it is let go of then.
+            let _ = tokio::time::timeout(A_WHILE, body.read_all(Some(READ_AHEAD))).await;
+        };
+        agent.spawn(kept.boxed());
     }
 }
 
@@ -147,6 +164,9 @@ fn take(pending: &Pending) -> Option<Resolver> {
 
 /// So much of a body is fetched before script asks for it: a page that looks at heads only keeps no connections.
 const READ_AHEAD: usize = 64 << 10;
+
+/// So long a body goes on that is collected while its signal may still abort it.
+const A_WHILE: Duration = Duration::from_secs(5);
 
 /// <https://fetch.spec.whatwg.org/#dom-global-fetch>
 pub(crate) fn fetch_method(

@@ -18,6 +18,7 @@ use longhaul_idl::{
 
 use super::body::{self, AbortedWith, BodyState, BodyWithType, ExtractedBody, HasBody, KeepAlive, Package};
 use super::headers::{Guard, Headers};
+use crate::object_urls::blob_url_entry;
 use crate::streams::BodyFailure;
 
 /// <https://fetch.spec.whatwg.org/#request>
@@ -100,9 +101,9 @@ impl Request {
         let mut request = fetch::Request::new(source.url().clone());
         request.url_list.clone_from(&source.url_list);
         request.blob_url_entry = source.blob_url_entry;
-        if request.blob_url_entry.is_none() && request.url().scheme() == "blob" {
-            let urls = crate::global_scope(realm)?.user_agent().object_urls().clone();
-            request.blob_url_entry = urls.obtain(Some(&settings), request.url()).map(fetch::BlobUrlEntry);
+        if request.blob_url_entry.is_none() {
+            let scope = crate::global_scope(realm)?;
+            request.blob_url_entry = blob_url_entry(&scope, request.url());
         }
         request.method = source.method;
         request.header_list = source.header_list;

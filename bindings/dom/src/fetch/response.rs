@@ -41,6 +41,17 @@ pub(crate) struct TakenResponse {
 
 longhaul_idl::platform_object!(Response => longhaul_idl::response);
 
+impl Drop for Response {
+    fn drop(&mut self) {
+        let observation = self.observation.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let response = std::mem::replace(&mut state.response, fetch::Response::new());
+        if let (Some(observation), Some(body)) = (observation, response.into_unfiltered().body) {
+            observation.keep_for_a_while(body);
+        }
+    }
+}
+
 impl Response {
     /// <https://fetch.spec.whatwg.org/#response-create>
     pub(crate) fn create(mut response: fetch::Response, guard: Guard) -> Arc<Self> {
