@@ -241,6 +241,21 @@ fn every_test_begins_with_a_fresh_profile_and_may_ask_for_what_a_user_does() {
 }
 
 #[test]
+fn what_a_driver_is_asked_for_is_done_once_the_page_is_parsed() {
+    let page = format!(
+        "{HARNESS}<script>window.test_driver_internal = {{}};</script>
+         <script src=/resources/testdriver-vendor.js></script><script>
+         promise_test(async () => {{
+           await test_driver_internal.delete_all_cookies();
+           if (document.body === null) throw new Error(document.readyState);
+         }}, 'parsed');</script>"
+    );
+    let run = Suite::new(&[("a/page.html", page)]).run(&["--expectations", "none", "--verbose"]);
+    assert_eq!(run.status.code(), Some(0), "{}", said(&run));
+    assert!(said(&run).contains("subtests: 1 passed, 0 failed"), "{}", said(&run));
+}
+
+#[test]
 fn frames_and_their_harnesses_report_nothing_for_the_test() {
     let inner = format!("{HARNESS}<script>promise_test(async () => {{ throw 1 }}, 'inner')</script>");
     let outer = format!(

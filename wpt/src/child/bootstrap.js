@@ -2,7 +2,7 @@
 // way to the host, and the host a function: without arguments it gives a promise for the next message; with ("element", number)
 // the element that a command is about; with a command's number, whether it worked and the answer, it settles the command.
 (() => {
-  const { Promise, Error, Object, JSON: { stringify, parse } } = globalThis;
+  const { document, Promise, Error, Object, JSON: { stringify, parse } } = globalThis;
   const settings = SETTINGS;
   let messages = [];
   let wake = null;
@@ -53,8 +53,13 @@
     if (what === "element") return commands[worked].element;
     const command = commands[what];
     delete commands[what];
-    if (worked) command.resolve(parse(answer));
-    else command.reject(new Error(answer));
+    const settle = () => {
+      if (worked) command.resolve(parse(answer));
+      else command.reject(new Error(answer));
+    };
+    // A driver outside of the browser takes its time: the page has been parsed when the answer comes.
+    if (document.readyState !== "loading") settle();
+    else document.addEventListener("readystatechange", settle, { once: true });
     return undefined;
   };
 })()
