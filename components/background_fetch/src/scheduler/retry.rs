@@ -33,7 +33,7 @@ impl Default for RetryPolicy {
             longest_retry_after: Duration::from_secs(24 * 60 * 60),
             give_up_after: Duration::from_secs(14 * 24 * 60 * 60),
             refused_attempts: 3,
-            refused_pauses: [Duration::from_secs(1), Duration::from_secs(2)],
+            refused_pauses: [Duration::from_millis(500), Duration::from_secs(1)],
             silence: Duration::from_secs(10 * 60),
         }
     }
