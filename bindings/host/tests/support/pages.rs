@@ -37,6 +37,23 @@ pub struct Idle {
 
 /// Loads a page with this script from a folder with these other files, and waits until it and its workers are idle.
 pub async fn idle_page(script: &str, files: &[(&str, &str)], limits: AgentLimits) -> Idle {
+    let Loaded { page, console, errors, server, folder } = load(script, files, limits).await;
+    tokio::time::timeout(Duration::from_secs(60), page.agent().idle()).await.expect("it comes to rest");
+    drop((server, folder));
+    Idle { page, console: console.all(), errors: errors.all() }
+}
+
+/// A page that was loaded, and may have something left to do.
+pub struct Loaded {
+    pub page: Page,
+    pub console: Arc<Lines>,
+    pub errors: Arc<Lines>,
+    pub server: Server,
+    pub folder: tempfile::TempDir,
+}
+
+/// Loads a page with this script from a folder with these other files.
+pub async fn load(script: &str, files: &[(&str, &str)], limits: AgentLimits) -> Loaded {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let page = "<script src=page.js></script>";
     for (name, text) in [("index.html", page), ("page.js", script)].iter().chain(files) {
@@ -56,6 +73,5 @@ pub async fn idle_page(script: &str, files: &[(&str, &str)], limits: AgentLimits
         on_window: None,
     };
     let page = Page::load(server.url(), options).await.expect("it loads");
-    tokio::time::timeout(Duration::from_secs(60), page.agent().idle()).await.expect("it comes to rest");
-    Idle { page, console: console.all(), errors: errors.all() }
+    Loaded { page, console, errors, server, folder }
 }
