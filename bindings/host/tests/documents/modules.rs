@@ -356,3 +356,25 @@ async fn import_maps_say_where_bare_specifiers_lead() {
     opened.expect(&["main part new scoped new /lib/main.js", "TypeError", "TypeError", "true"]);
     assert!(opened.errors.iter().any(|line| line.contains("SyntaxError")), "{:#?}", opened.errors);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_fetch_of_a_worker_goes_on_without_it() {
+    // It is answered once the worker is gone, and its answer leads to the gate that the page waits for.
+    let page = "<script>
+          const worker = new Worker('/worker.js');
+          worker.onmessage = async () => {
+            worker.terminate();
+            fetch('/open/ended');
+            await fetch('/page?after=followed');
+            console.log('followed');
+          };
+        </script>";
+    let opened = Site::new()
+        .page(page)
+        .js("/worker.js", "fetch('/kept?after=ended', { method: 'POST', body: 'x', keepalive: true }); fetch('/open/sent').then(() => postMessage(1))")
+        .answer("/kept", "302 Found", &["Location: /open/followed"], b"")
+        .file("/page", &[], "")
+        .open()
+        .await;
+    opened.expect(&["followed"]);
+}
