@@ -76,10 +76,11 @@ fn expected(interface: &InterfaceDescriptor, exposure: Exposure, is_secure: bool
     });
     let aliases = interface.window_aliases.iter().filter(|_| exposure == Exposure::Window);
     format!(
-        "{{name:{:?},parent:{},isNamespace:{},isExposed:{},isGlobal:{},hasObject:{},length:{},attributes:{},operations:{},constants:{},iterable:{iterable},indexed:{},stringifies:{},aliases:{},factories:{},namesGlobal:{}}}",
+        "{{name:{:?},parent:{},isNamespace:{},isCallback:{},isExposed:{},isGlobal:{},hasObject:{},length:{},attributes:{},operations:{},constants:{},iterable:{iterable},indexed:{},stringifies:{},aliases:{},factories:{},namesGlobal:{}}}",
         interface.name,
         interface.parent.map_or("null".to_owned(), |parent| format!("{:?}", parent.name)),
         interface.kind == InterfaceKind::Namespace,
+        interface.kind == InterfaceKind::CallbackInterface,
         exists(&interface.condition),
         interface.global,
         !interface.no_interface_object,

@@ -15,10 +15,40 @@ include!(concat!(env!("OUT_DIR"), "/generated.rs"));
 
 /// Makes a Rust type the object behind a native interface: `platform_object!(Headers => headers);`, where `headers` is the
 /// generated module of its most derived interface. With `realm of field`, its wrappers belong to the realm of what that field
-/// holds.
+/// holds; with `realm |object| object.realm`, to the realm of that number. With `, wrapped eagerly`, the self-hosted core's `init` runs as
+/// soon as there is a wrapper.
 #[macro_export]
 macro_rules! platform_object {
     ($type:ty => $($module:ident)::+ $(, realm of $($path:tt).+)?) => {
+        $crate::platform_object! { @implement $type => $($module)::+ {
+            $(
+                fn realm(&self) -> Option<$crate::runtime::RealmId> {
+                    Some(self.$($path).+.realm_id())
+                }
+            )?
+        } }
+    };
+    ($type:ty => $($module:ident)::+, realm |$object:ident| $realm:expr) => {
+        $crate::platform_object! { @implement $type => $($module)::+ {
+            fn realm(&self) -> Option<$crate::runtime::RealmId> {
+                let $object = self;
+                Some($realm)
+            }
+        } }
+    };
+    ($type:ty => $($module:ident)::+, realm |$object:ident| $realm:expr, wrapped eagerly) => {
+        $crate::platform_object! { @implement $type => $($module)::+ {
+            fn realm(&self) -> Option<$crate::runtime::RealmId> {
+                let $object = self;
+                Some($realm)
+            }
+
+            fn wrapped_eagerly(&self) -> bool {
+                true
+            }
+        } }
+    };
+    (@implement $type:ty => $($module:ident)::+ { $($more:item)* }) => {
         impl $crate::runtime::PlatformObject for $type {
             fn interface(&self) -> &'static $crate::runtime::InterfaceDescriptor {
                 &$($module)::+::DESCRIPTOR
@@ -33,11 +63,7 @@ macro_rules! platform_object {
                 $($module)::+::invoke(self, realm, member, args)
             }
 
-            $(
-                fn realm(&self) -> Option<$crate::runtime::RealmId> {
-                    Some(self.$($path).+.realm_id())
-                }
-            )?
+            $($more)*
         }
     };
 }

@@ -66,6 +66,9 @@ impl<'js> Scope<'js> {
         if interface.self_hosted && definition.is_none() {
             return Err(self.type_error(&format!("the core does not define {}", interface.name)));
         }
+        if interface.kind == InterfaceKind::CallbackInterface {
+            return self.legacy_callback_interface(interface);
+        }
         if interface.kind == InterfaceKind::Namespace {
             let mut namespace = Object::new(self.ctx.clone())?;
             if interface.empty_prototype {
@@ -157,6 +160,15 @@ impl<'js> Scope<'js> {
             }
         }
         Ok(())
+    }
+
+    /// <https://webidl.spec.whatwg.org/#legacy-callback-interface-object>: where its constants are.
+    fn legacy_callback_interface(&self, interface: &'static InterfaceDescriptor) -> Result<()> {
+        let object = self.closure(interface.name, 0, |scope, _, _| {
+            Err(scope.type_error("it is an interface of callbacks, which nobody makes"))
+        })?;
+        self.constants(interface, &object)?;
+        self.global_object().prop(interface.name, Property::from(object).writable().configurable())
     }
 
     fn remember(&self, binding: &InterfaceBinding, prototype: Object<'js>, definition: Option<&Object<'js>>) {

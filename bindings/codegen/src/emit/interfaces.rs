@@ -81,7 +81,8 @@ pub(crate) fn interface(out: &mut String, model: &Model, interface: &Interface, 
     if !constructors.is_empty() {
         construct(out, name, &constructors);
     }
-    if interface.kind != Kind::CallbackInterface {
+    // <https://webidl.spec.whatwg.org/#legacy-callback-interface-object>: for their constants.
+    if interface.kind != Kind::CallbackInterface || !interface.constants.is_empty() {
         binding(out, interface, has_statics, !constructors.is_empty(), !statics.is_empty());
     }
     out.push_str("}\n\n");

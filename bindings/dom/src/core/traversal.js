@@ -1,25 +1,6 @@
 // Traversal: https://dom.spec.whatwg.org/#traversal
 const { internal } = core;
-const { ObjectDefineProperty, ReflectApply, TypeError, WeakRef, WeakRefPrototypeDeref } = primordials;
-
-// <https://webidl.spec.whatwg.org/#legacy-callback-interface-object>: the constants' place.
-// NOTE: the generator's tables have callback interfaces for their conversion only.
-if (native.exposure[0] === "Window") {
-  const legacy = {
-    NodeFilter() {
-      throw new TypeError("Illegal constructor");
-    },
-  }.NodeFilter;
-  const constants = {
-    __proto__: null, FILTER_ACCEPT: 1, FILTER_REJECT: 2, FILTER_SKIP: 3, SHOW_ALL: 0xffffffff, SHOW_ELEMENT: 1, SHOW_ATTRIBUTE: 2,
-    SHOW_TEXT: 4, SHOW_CDATA_SECTION: 8, SHOW_ENTITY_REFERENCE: 16, SHOW_ENTITY: 32, SHOW_PROCESSING_INSTRUCTION: 64,
-    SHOW_COMMENT: 128, SHOW_DOCUMENT: 256, SHOW_DOCUMENT_TYPE: 512, SHOW_DOCUMENT_FRAGMENT: 1024, SHOW_NOTATION: 2048,
-  };
-  for (const name in constants) {
-    ObjectDefineProperty(legacy, name, { __proto__: null, value: constants[name], writable: false, enumerable: true, configurable: false });
-  }
-  ObjectDefineProperty(native.global, "NodeFilter", { __proto__: null, value: legacy, writable: true, enumerable: false, configurable: true });
-}
+const { ReflectApply, TypeError, WeakRef, WeakRefPrototypeDeref } = primordials;
 
 const ACCEPT = 1;
 const REJECT = 2;

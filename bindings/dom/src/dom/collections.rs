@@ -161,29 +161,16 @@ pub(crate) enum NodeList {
     Fixed(RealmId, Vec<NodeRef>),
 }
 
-impl longhaul_idl::runtime::PlatformObject for NodeList {
-    fn interface(&self) -> &'static longhaul_idl::runtime::InterfaceDescriptor {
-        &longhaul_idl::node_list::DESCRIPTOR
-    }
-
-    fn invoke(
-        self: Arc<Self>,
-        realm: &dyn Realm,
-        member: longhaul_idl::runtime::MemberId,
-        args: Vec<longhaul_idl::runtime::Value>,
-    ) -> Result<longhaul_idl::runtime::Value, Exception> {
-        longhaul_idl::node_list::invoke(self, realm, member, args)
-    }
-
-    fn realm(&self) -> Option<RealmId> {
-        match self {
-            Self::Live(live) => Some(live.root.realm_id()),
-            Self::Fixed(realm, _) => Some(*realm),
-        }
-    }
-}
+longhaul_idl::platform_object!(NodeList => longhaul_idl::node_list, realm |list| list.realm_id());
 
 impl NodeList {
+    fn realm_id(&self) -> RealmId {
+        match self {
+            Self::Live(live) => live.root.realm_id(),
+            Self::Fixed(realm, _) => *realm,
+        }
+    }
+
     pub(crate) fn live(root: &NodeRef, filter: Filter) -> ObjectRef {
         Arc::new(Self::Live(Live::new(root, filter)))
     }

@@ -2,10 +2,7 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
-use longhaul_idl::runtime::{
-    Dictionary, DomString, Exception, Held, InterfaceDescriptor, MemberId, PlatformObject, Realm, RealmId,
-    TaskSource, Value,
-};
+use longhaul_idl::runtime::{Dictionary, DomString, Exception, Held, Realm, RealmId, TaskSource, Value};
 use longhaul_idl::{HistoryMethods, ScrollRestoration};
 
 use super::WindowGlobal;
@@ -23,24 +20,7 @@ pub(crate) struct History {
     restoration: Mutex<ScrollRestoration>,
 }
 
-impl PlatformObject for History {
-    fn interface(&self) -> &'static InterfaceDescriptor {
-        &longhaul_idl::history::DESCRIPTOR
-    }
-
-    fn invoke(
-        self: Arc<Self>,
-        realm: &dyn Realm,
-        member: MemberId,
-        args: Vec<Value>,
-    ) -> Result<Value, Exception> {
-        longhaul_idl::history::invoke(self, realm, member, args)
-    }
-
-    fn realm(&self) -> Option<RealmId> {
-        Some(self.realm)
-    }
-}
+longhaul_idl::platform_object!(History => longhaul_idl::history, realm |history| history.realm);
 
 /// What a page may go to without another document.
 ///

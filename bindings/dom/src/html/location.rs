@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use longhaul_idl::runtime::{
-    Exception, InterfaceDescriptor, MemberId, PlatformObject, Realm, RealmId, Value,
-};
+use longhaul_idl::runtime::{Exception, Realm, RealmId};
 use longhaul_idl::{LocationMethods, WorkerLocationMethods};
 use url::{Url, quirks};
 
@@ -20,24 +18,7 @@ pub(crate) struct Location {
 /// A worker's location.
 pub(crate) struct WorkerLocation(Url);
 
-impl PlatformObject for Location {
-    fn interface(&self) -> &'static InterfaceDescriptor {
-        &longhaul_idl::location::DESCRIPTOR
-    }
-
-    fn invoke(
-        self: Arc<Self>,
-        realm: &dyn Realm,
-        member: MemberId,
-        args: Vec<Value>,
-    ) -> Result<Value, Exception> {
-        longhaul_idl::location::invoke(self, realm, member, args)
-    }
-
-    fn realm(&self) -> Option<RealmId> {
-        Some(self.realm)
-    }
-}
+longhaul_idl::platform_object!(Location => longhaul_idl::location, realm |location| location.realm, wrapped eagerly);
 
 longhaul_idl::platform_object!(WorkerLocation => longhaul_idl::worker_location);
 

@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longhaul_idl::runtime::{Exception, Held, ObjectRef, Realm, Value};
-use longhaul_idl::{
-    MessageChannelMethods, MessageChannelStatics, MessagePortMethods, StructuredSerializeOptions,
-};
+use longhaul_idl::{MessageChannelMethods, MessageChannelStatics, MessagePortMethods};
 
 use super::PortEnd;
 use crate::hooks::{arguments, object};
@@ -148,23 +146,7 @@ fn closed_by_other(realm: &dyn Realm, target: ObjectRef) -> Result<(), Exception
 }
 
 impl MessagePortMethods for MessagePort {
-    fn post_message(
-        self: &Arc<Self>,
-        realm: &dyn Realm,
-        message: Value,
-        transfer: Vec<Held>,
-    ) -> Result<(), Exception> {
-        self.post(realm, message, transfer)
-    }
-
-    fn post_message_2(
-        self: &Arc<Self>,
-        realm: &dyn Realm,
-        message: Value,
-        options: StructuredSerializeOptions,
-    ) -> Result<(), Exception> {
-        self.post(realm, message, options.transfer)
-    }
+    crate::html::post_message_members!();
 
     fn start(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
         self.start_port(realm)

@@ -1,10 +1,37 @@
-//! <https://html.spec.whatwg.org/#posting-messages>: between windows.
+//! <https://html.spec.whatwg.org/#web-messaging>: what all who post messages share, and <https://html.spec.whatwg.org/#posting-messages> between windows.
 
 use longhaul::fetch::serialize_origin;
 use longhaul_idl::runtime::{Exception, Held, Realm, TaskSource, Value};
 use url::Url;
 
 use crate::structured_clone;
+
+/// The two overloads of `postMessage()` that take what goes with the message, in a list or in options: both are one
+/// `post(realm, message, transfer)` of the object's.
+///
+/// <https://html.spec.whatwg.org/#dom-messageport-postmessage-options>
+macro_rules! post_message_members {
+    () => {
+        fn post_message(
+            self: &Arc<Self>,
+            realm: &dyn longhaul_idl::runtime::Realm,
+            message: longhaul_idl::runtime::Value,
+            transfer: Vec<longhaul_idl::runtime::Held>,
+        ) -> Result<(), longhaul_idl::runtime::Exception> {
+            self.post(realm, message, transfer)
+        }
+
+        fn post_message_2(
+            self: &Arc<Self>,
+            realm: &dyn longhaul_idl::runtime::Realm,
+            message: longhaul_idl::runtime::Value,
+            options: longhaul_idl::StructuredSerializeOptions,
+        ) -> Result<(), longhaul_idl::runtime::Exception> {
+            self.post(realm, message, options.transfer)
+        }
+    };
+}
+pub(crate) use post_message_members;
 
 /// <https://html.spec.whatwg.org/#window-post-message-steps>, to the window of this realm.
 pub(super) fn window_post_message(

@@ -71,6 +71,7 @@ pub(crate) use forms::{activate, cancel_activation, has_activation_behaviour, pr
 pub(crate) use loaded_document::prescan;
 pub(crate) use loading::Loading;
 pub(crate) use message_port::{MessageChannel, MessagePort};
+pub(crate) use messaging::post_message_members;
 pub(crate) use parser::parse_fragment;
 pub(crate) use permissions_policy::SYNC_XHR;
 pub(crate) use worker::{SharedWorker, Worker};

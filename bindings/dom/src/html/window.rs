@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use longhaul::fetch::{EnvironmentSettings, PolicyDecision, ReferrerPolicy};
 use longhaul_idl::runtime::{
-    AgentHandle, ByteString, DomString, Exception, GlobalProxy as _, Held, InterfaceDescriptor, MemberId,
-    ObjectRef, PlatformObject, PromiseOf, Realm, RealmId, Value,
+    AgentHandle, ByteString, DomString, Exception, GlobalProxy as _, Held, ObjectRef, PromiseOf, Realm,
+    RealmId, Value,
 };
 use longhaul_idl::{DeferredRequestInit, RequestInfo, RequestInit, TimerHandler, WindowMethods};
 use url::Url;
@@ -45,24 +45,7 @@ pub struct WindowGlobal {
     held_document: Mutex<Option<Held>>,
 }
 
-impl PlatformObject for WindowGlobal {
-    fn interface(&self) -> &'static InterfaceDescriptor {
-        &longhaul_idl::window::DESCRIPTOR
-    }
-
-    fn invoke(
-        self: Arc<Self>,
-        realm: &dyn Realm,
-        member: MemberId,
-        args: Vec<Value>,
-    ) -> Result<Value, Exception> {
-        longhaul_idl::window::invoke(self, realm, member, args)
-    }
-
-    fn realm(&self) -> Option<RealmId> {
-        Some(self.realm)
-    }
-}
+longhaul_idl::platform_object!(WindowGlobal => longhaul_idl::window, realm |window| window.realm);
 
 impl WindowGlobal {
     /// The window of a page that is about to be loaded, in a top-level browsing context without frames.

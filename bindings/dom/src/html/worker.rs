@@ -8,8 +8,8 @@ use longhaul_idl::runtime::{
     AgentHandle, DomString, Exception, Held, ObjectRef, Realm, RealmId, TaskSource, Value,
 };
 use longhaul_idl::{
-    DomStringOrWorkerOptions, RequestCredentials, SharedWorkerMethods, SharedWorkerStatics,
-    StructuredSerializeOptions, WorkerMethods, WorkerOptions, WorkerStatics, WorkerType,
+    DomStringOrWorkerOptions, RequestCredentials, SharedWorkerMethods, SharedWorkerStatics, WorkerMethods,
+    WorkerOptions, WorkerStatics, WorkerType,
 };
 use url::Url;
 
@@ -307,23 +307,7 @@ impl WorkerMethods for Worker {
         Ok(())
     }
 
-    fn post_message(
-        self: &Arc<Self>,
-        realm: &dyn Realm,
-        message: Value,
-        transfer: Vec<Held>,
-    ) -> Result<(), Exception> {
-        self.post(realm, message, transfer)
-    }
-
-    fn post_message_2(
-        self: &Arc<Self>,
-        realm: &dyn Realm,
-        message: Value,
-        options: StructuredSerializeOptions,
-    ) -> Result<(), Exception> {
-        self.post(realm, message, options.transfer)
-    }
+    crate::html::post_message_members!();
 }
 
 impl SharedWorkerStatics for SharedWorker {

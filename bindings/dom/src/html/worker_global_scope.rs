@@ -7,7 +7,7 @@ use longhaul::fetch::{Destination, FetchOptions, ParserMetadata, Request, Reques
 use longhaul_idl::runtime::{ByteString, DomString, Exception, Held, ObjectRef, PromiseOf, Realm, Value};
 use longhaul_idl::{
     DedicatedWorkerGlobalScopeMethods, RequestInfo, RequestInit, SharedWorkerGlobalScopeMethods,
-    StructuredSerializeOptions, TimerHandler, WorkerGlobalScopeMethods,
+    TimerHandler, WorkerGlobalScopeMethods,
 };
 use url::Url;
 
@@ -257,23 +257,7 @@ impl DedicatedWorkerGlobalScopeMethods for DedicatedWorkerGlobal {
         Ok(self.parts.options.name.clone())
     }
 
-    fn post_message(
-        self: &Arc<Self>,
-        realm: &dyn Realm,
-        message: Value,
-        transfer: Vec<Held>,
-    ) -> Result<(), Exception> {
-        self.post(realm, message, transfer)
-    }
-
-    fn post_message_2(
-        self: &Arc<Self>,
-        realm: &dyn Realm,
-        message: Value,
-        options: StructuredSerializeOptions,
-    ) -> Result<(), Exception> {
-        self.post(realm, message, options.transfer)
-    }
+    crate::html::post_message_members!();
 
     fn close(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
         self.parts.options.thread.close();

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use longhaul::service_worker::{self, ClientKind, ClientSnapshot};
 use longhaul_idl::runtime::{DomString, Exception, Held, ObjectRef, PromiseOf, Realm, Value};
-use longhaul_idl::{
-    ClientMethods, ClientType, DocumentVisibilityState, FrameType, StructuredSerializeOptions,
-    WindowClientMethods,
-};
+use longhaul_idl::{ClientMethods, ClientType, DocumentVisibilityState, FrameType, WindowClientMethods};
 
 use super::clients::worker_global;
 
@@ -30,8 +27,8 @@ pub(super) fn client_object(snapshot: ClientSnapshot) -> ObjectRef {
 
 macro_rules! client_members {
     ($($object:ty),*) => {$(
-        impl ClientMethods for $object {
-            fn post_message(
+        impl $object {
+            fn post(
                 self: &Arc<Self>,
                 realm: &dyn Realm,
                 message: Value,
@@ -39,15 +36,10 @@ macro_rules! client_members {
             ) -> Result<(), Exception> {
                 super::messages::post_to_client(realm, &self.0.id, message, transfer)
             }
+        }
 
-            fn post_message_2(
-                self: &Arc<Self>,
-                realm: &dyn Realm,
-                message: Value,
-                options: StructuredSerializeOptions,
-            ) -> Result<(), Exception> {
-                self.post_message(realm, message, options.transfer)
-            }
+        impl ClientMethods for $object {
+            crate::html::post_message_members!();
 
             fn url(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
                 Ok(self.0.url.to_string())

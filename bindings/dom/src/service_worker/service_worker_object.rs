@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use longhaul::service_worker::{WorkerHandle, WorkerId, WorkerState};
 use longhaul_idl::runtime::{Exception, Held, Realm, Value};
-use longhaul_idl::{ServiceWorkerMethods, ServiceWorkerState, StructuredSerializeOptions};
+use longhaul_idl::{ServiceWorkerMethods, ServiceWorkerState};
 
 /// <https://w3c.github.io/ServiceWorker/#serviceworker>
 pub(crate) struct ServiceWorker {
@@ -28,13 +28,7 @@ impl ServiceWorker {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_state(&self, state: WorkerState) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-}
-
-impl ServiceWorkerMethods for ServiceWorker {
-    fn post_message(
+    fn post(
         self: &Arc<Self>,
         realm: &dyn Realm,
         message: Value,
@@ -43,14 +37,13 @@ impl ServiceWorkerMethods for ServiceWorker {
         super::messages::post_to_worker(realm, &self.handle, message, transfer)
     }
 
-    fn post_message_2(
-        self: &Arc<Self>,
-        realm: &dyn Realm,
-        message: Value,
-        options: StructuredSerializeOptions,
-    ) -> Result<(), Exception> {
-        self.post_message(realm, message, options.transfer)
+    pub(super) fn set_state(&self, state: WorkerState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
+}
+
+impl ServiceWorkerMethods for ServiceWorker {
+    crate::html::post_message_members!();
 
     fn script_url(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {
         Ok(self.handle.script_url().to_string())

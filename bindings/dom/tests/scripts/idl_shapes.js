@@ -35,6 +35,15 @@ function shapes(interfaces) {
       members(of, object, object, []);
       continue;
     }
+    if (of.isCallback) {
+      check(`${name}: the place of its constants`, typeof object === "function" && object.name === name && object.length === 0 && !("prototype" in object));
+      check(`${name}: called`, throwsTypeError(() => object()) && throwsTypeError(() => new object()));
+      for (const constant of of.constants) {
+        const found = Object.getOwnPropertyDescriptor(object, constant.name);
+        check(`${name}.${constant.name}`, found && found.value === constant.value && flags(found) === "falsetruefalse");
+      }
+      continue;
+    }
     const { prototype } = object;
     check(`${name}: typeof`, typeof object === "function");
     check(`${name}: name`, object.name === name && flags(Object.getOwnPropertyDescriptor(object, "name")) === "falsefalsetrue");

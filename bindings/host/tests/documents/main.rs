@@ -12,6 +12,7 @@ mod elements;
 mod errors;
 mod frames;
 mod inline_policies;
+mod location;
 mod messaging;
 mod modules;
 mod navigation;

@@ -112,3 +112,20 @@ fn operations_of_callback_interfaces() {
     );
     page.throws("RangeError", &["c.visit({ get visit() { throw new RangeError('got') } }, nodes)"]);
 }
+
+#[test]
+fn callback_interfaces_with_constants_have_an_object_for_them() {
+    let page = page();
+    page.expect(&[
+        ("[typeof Visitor, Visitor.name, Visitor.length, Visitor.SKIP]", "function,Visitor,0,2"),
+        ("'prototype' in Visitor", "false"),
+        ("JSON.stringify(Object.getOwnPropertyDescriptor(Visitor, 'SKIP'))", "{\"value\":2,\"writable\":false,\"enumerable\":true,\"configurable\":false}"),
+        (
+            "(({ writable, enumerable, configurable }) => [writable, enumerable, configurable])(Object.getOwnPropertyDescriptor(globalThis, 'Visitor'))",
+            "true,false,true",
+        ),
+        // One without constants has none.
+        ("typeof EventListener", "undefined"),
+    ]);
+    page.throws("TypeError", &["Visitor()", "new Visitor()", "Reflect.construct(Object, [], Visitor)"]);
+}

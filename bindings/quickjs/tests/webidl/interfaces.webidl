@@ -262,6 +262,7 @@ callback Soon = Promise<long> (DOMString what);
 callback Shape = ShapeResult (sequence<long> numbers, Counter? counter, Base dictionary);
 dictionary ShapeResult { required sequence<USVString> names; Color color = "red"; };
 [LegacyTreatNonObjectAsNull] callback Lenient = DOMString ();
+[Exposed=*]
 callback interface Visitor {
   const unsigned short SKIP = 2;
   unsigned short visit(Counter node, boolean last);

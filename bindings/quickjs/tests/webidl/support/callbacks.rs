@@ -11,7 +11,7 @@ use super::Counter;
 use crate::*;
 
 pub fn bindings() -> Vec<InterfaceBinding> {
-    vec![caller::binding::<Caller>(), shelf::binding::<Shelf>(), hosted_shelf::binding()]
+    vec![visitor::binding(), caller::binding::<Caller>(), shelf::binding::<Shelf>(), hosted_shelf::binding()]
 }
 
 pub struct Caller;
