@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longhaul::fetch::{CacheState, FetchTiming, Response};
+use longhaul::fetch::{CacheState, FetchTiming, Response, ResponseType};
 use longhaul_idl::runtime::{AgentHandle, Dictionary, Exception, Realm, RealmId, TaskSource, Value};
 
 /// A fetch that is to be told of once both its response's head and the end of its body have come. Clones are the same one.
@@ -68,6 +68,8 @@ impl NavigationTiming {
 /// What matters of the response.
 struct Head {
     allowed: bool,
+    /// Whether the sizes of its body may be known.
+    sizes: bool,
     status: u16,
     from_cache: bool,
     content_type: String,
@@ -104,18 +106,30 @@ impl ResourceTiming {
     /// The head has come.
     pub(crate) fn head(&self, response: &Response) {
         let network_error = response.is_network_error();
+        let is_opaque = matches!(response.r#type, ResponseType::Opaque | ResponseType::OpaqueRedirect);
         let response = response.unfiltered();
         let allowed = response.timing_allow_passed && !network_error;
         let mime = response.header_list.extract_mime_type();
         let coding = response.header_list.get_decode_and_split("Content-Encoding").unwrap_or_default();
         let head = Head {
             allowed,
+            sizes: allowed || (self.is_of_subresource() && !is_opaque && !network_error),
             status: if allowed { response.status } else { 0 },
             from_cache: response.cache_state != CacheState::None,
             content_type: mime.map(|mime| mime.essence().to_owned()).filter(|_| allowed).unwrap_or_default(),
             content_encoding: coding.into_iter().next().filter(|_| allowed).unwrap_or_default(),
         };
         self.complete(|halves| halves.head = Some(head));
+    }
+
+    /// Whether it is of nothing that is a document of its own.
+    fn is_of_subresource(&self) -> bool {
+        match &self.0.kind {
+            Kind::Resource(initiator) => {
+                !matches!(initiator.as_str(), "iframe" | "frame" | "object" | "embed")
+            }
+            Kind::Navigation => false,
+        }
     }
 
     /// The body has ended.
@@ -170,9 +184,11 @@ fn entry(
     let timing = if head.allowed { whole.clone() } else { whole.opaque() };
     let at = |time: Duration| if time.is_zero() { 0.0 } else { scope.relative_time(time) };
     let connection = timing.final_connection_timing_info.clone().unwrap_or_default();
-    let connected = |time: Duration| at(if time.is_zero() { timing.post_redirect_start_time } else { time });
+    // NOTE: behind the worker's start, as in browsers.
+    let fetch_start = timing.post_redirect_start_time.max(timing.final_service_worker_start_time);
+    let connected = |time: Duration| at(if time.is_zero() { fetch_start } else { time.max(fetch_start) });
     let (encoded, decoded) =
-        if head.allowed { (whole.encoded_body_size, whole.decoded_body_size) } else { (0, 0) };
+        if head.sizes { (whole.encoded_body_size, whole.decoded_body_size) } else { (0, 0) };
     let transferred = match (head.allowed, head.from_cache) {
         (true, false) => encoded.saturating_add(300),
         _ => 0,
@@ -187,7 +203,7 @@ fn entry(
         .with("workerStart", at(timing.final_service_worker_start_time))
         .with("redirectStart", at(timing.redirect_start_time))
         .with("redirectEnd", at(timing.redirect_end_time))
-        .with("fetchStart", at(timing.post_redirect_start_time))
+        .with("fetchStart", at(fetch_start))
         .with("domainLookupStart", connected(connection.domain_lookup_start_time))
         .with("domainLookupEnd", connected(connection.domain_lookup_end_time))
         .with("connectStart", connected(connection.connection_start_time))

@@ -14,9 +14,14 @@ use longhaul_service_worker::{
 /// [`ScriptLoader`] by [`longhaul_fetch::fetch`].
 pub(crate) struct FetchLoader(pub(crate) Services);
 
+/// So much of a preloaded body comes before anybody asks for it.
+const READ_AHEAD: usize = 64 << 10;
+
 impl ScriptLoader for FetchLoader {
     fn fetch_preload(&self, request: Request, controller: FetchController) -> BoxFuture<'static, Response> {
-        longhaul_fetch::fetch(&self.0, request, FetchOptions { controller, ..FetchOptions::default() })
+        // NOTE: a worker may look at the head alone, and must not keep the connection for that.
+        let options = FetchOptions { controller, read_ahead: READ_AHEAD, ..FetchOptions::default() };
+        longhaul_fetch::fetch(&self.0, request, options)
     }
 
     fn load(&self, script: ScriptRequest) -> BoxFuture<'static, Result<LoadedScript, LoadError>> {

@@ -2,25 +2,20 @@
 
 use std::sync::Arc;
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use tokio::sync::oneshot;
-
 use crate::agent_host::FunctionalEvent;
+use crate::run_service_worker::Told;
 use crate::service_worker::{Worker, WorkerId, WorkerState};
 use crate::service_worker_registration::{Registration, Slot};
 use crate::service_workers::{Inner, ServiceWorkers, State};
 
 impl ServiceWorkers {
-    /// Lets a worker become active although pages use its predecessor. Resolves once its `activate` event has been dispatched, if
-    /// that is what it leads to.
+    /// Lets a worker become active although pages use its predecessor.
     ///
     /// <https://w3c.github.io/ServiceWorker/#service-worker-global-scope-skipwaiting>
-    pub fn skip_waiting(&self, worker: WorkerId) -> BoxFuture<'static, ()> {
+    pub fn skip_waiting(&self, worker: WorkerId) {
         let found = self.inner.state().find_worker(worker);
-        match found {
-            Some((registration, worker)) => self.inner.skip_waiting(&registration, &worker),
-            None => std::future::ready(()).boxed(),
+        if let Some((registration, worker)) = found {
+            self.inner.skip_waiting(&registration, &worker, Told::nobody());
         }
     }
 }
@@ -30,21 +25,18 @@ impl Inner {
         self: &Arc<Self>,
         registration: &Arc<Registration>,
         worker: &Worker,
-    ) -> BoxFuture<'static, ()> {
+        told: Told,
+    ) {
         worker.resources().skip_waiting = true;
-        let (told, dispatched) = oneshot::channel();
         self.activate_if_it_may(registration, told);
-        // It is dropped where nothing is dispatched.
-        dispatched.map(drop).boxed()
     }
 
     /// <https://w3c.github.io/ServiceWorker/#try-activate>
     pub(crate) fn try_activate(self: &Arc<Self>, registration: &Arc<Registration>) {
-        let (told, _) = oneshot::channel();
-        self.activate_if_it_may(registration, told);
+        self.activate_if_it_may(registration, Told::nobody());
     }
 
-    fn activate_if_it_may(self: &Arc<Self>, registration: &Arc<Registration>, told: oneshot::Sender<()>) {
+    fn activate_if_it_may(self: &Arc<Self>, registration: &Arc<Registration>, told: Told) {
         let begun = {
             let mut state = self.state();
             if self.is_stopped() || !may_activate(&state, registration) {
@@ -66,7 +58,7 @@ impl Inner {
         self: &Arc<Self>,
         registration: &Arc<Registration>,
         active: &Arc<Worker>,
-        told: oneshot::Sender<()>,
+        told: Told,
     ) {
         if let Err(error) = self.store_active(registration, active).await {
             // It is stored as waiting still, and is activated again at the next start.

@@ -82,6 +82,12 @@ impl Inner {
         if active.resources().handles_fetch == Some(false) {
             return None;
         }
+        // DEVIATION: the URL is the one that the fetch is at, as in all browsers; the first one of a request that was redirected
+        // would let a worker answer its own redirect for ever.
+        let last = request.current_url().clone();
+        let mut earlier = std::mem::replace(&mut request.url_list, vec![last]);
+        earlier.pop();
+        request.earlier_urls.extend(earlier);
         let preload = self.preload(&mut request, registration, &controller);
         // 15. Not while its `activate` event is being handled.
         let active = tokio::select! {
@@ -92,9 +98,6 @@ impl Inner {
             environment.map(|environment| environment.id.clone()).unwrap_or_default()
         };
         let is_for_a_client = !request.is_subresource_request() && request.destination != Destination::Report;
-        // DEVIATION: the URL is the one that the fetch is at, as in all browsers; the first one of a request that was redirected
-        // would let a worker answer its own redirect for ever.
-        request.url_list = vec![request.current_url().clone()];
         let (event, answered) = FetchEvent::new(FetchEventParts {
             client_id: id(request.client.as_ref()),
             resulting_client_id: id(request.reserved_client.as_ref().filter(|_| is_for_a_client)),

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Weak};
 
 use longhaul_fetch::EnvironmentSettings;
-use tokio::sync::oneshot;
 
 use crate::agent_host::{DispatchOutcome, FunctionalEvent, StartError, WorkerAgent, WorkerDescription};
 use crate::service_worker::{Worker, WorkerState};
@@ -46,6 +45,27 @@ impl Drop for PendingEvent {
             // What waited for the end of the worker's events goes on.
             self.inner.try_clear_if_unregistered(&self.registration);
             self.inner.try_activate(&self.registration);
+        }
+    }
+}
+
+/// Calls when it is dropped.
+pub(crate) struct Told(Option<Box<dyn FnOnce() + Send>>);
+
+impl Told {
+    pub(crate) fn new(call: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(call)))
+    }
+
+    pub(crate) fn nobody() -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(call) = self.0.take() {
+            call();
         }
     }
 }
@@ -146,25 +166,23 @@ impl Inner {
         worker: &Arc<Worker>,
         event: FunctionalEvent,
     ) -> DispatchOutcome {
-        let (told, _) = oneshot::channel();
-        self.dispatch_telling(registration, worker, event, told).await
+        self.dispatch_telling(registration, worker, event, Told::nobody()).await
     }
 
-    /// The same; `told` is told when the event is on its way in the worker.
+    /// The same; `told` is told when the event is on its way in the worker, before anything can come of it.
     pub(crate) async fn dispatch_telling(
         self: &Arc<Self>,
         registration: &Arc<Registration>,
         worker: &Arc<Worker>,
         event: FunctionalEvent,
-        told: oneshot::Sender<()>,
+        told: Told,
     ) -> DispatchOutcome {
         let (pending, agent) = match self.run_service_worker(registration, worker).await {
             Ok(running) => running,
             Err(error) => return DispatchOutcome::CouldNotStart(error.to_string()),
         };
         let handled = agent.dispatch(event);
-        // Nobody may wait for it.
-        let _ = told.send(());
+        drop(told);
         let outcome = tokio::select! {
             () = self.stopping() => DispatchOutcome::Crashed("the user agent is shutting down".to_owned()),
             outcome = tokio::time::timeout(self.config.event_limit, handled) => match outcome {

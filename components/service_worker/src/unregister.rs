@@ -123,10 +123,12 @@ fn clear_registration(registration: &Arc<Registration>) -> Vec<Arc<Worker>> {
     let workers = registration.workers();
     // DEVIATION: the slots before the states, as web-platform-tests asserts: a redundant worker is in none.
     for slot in [Slot::Installing, Slot::Waiting, Slot::Active] {
-        if let Some(worker) = registration.worker(slot) {
+        if registration.worker(slot).is_some() {
             registration.update_registration_state(slot, None);
-            registration.update_worker_state(&worker, WorkerState::Redundant);
         }
+    }
+    for worker in &workers {
+        registration.update_worker_state(worker, WorkerState::Redundant);
     }
     workers
 }

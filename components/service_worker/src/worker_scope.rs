@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use url::Url;
 
 use crate::register::RegisterError;
+use crate::run_service_worker::Told;
 use crate::script_resource::{LoadError, ScriptCache, ScriptKind, ScriptRequest, ScriptSource, StoredScript};
 use crate::service_worker::{Worker, WorkerHandle, WorkerState};
 use crate::service_worker_registration::{Registration, RegistrationHandle, UpdateViaCache};
@@ -37,11 +38,12 @@ impl WorkerScope {
         self.worker.handle()
     }
 
-    /// `self.skipWaiting()`: resolves as [`ServiceWorkers::skip_waiting`](crate::ServiceWorkers::skip_waiting) does.
-    pub fn skip_waiting(&self) -> BoxFuture<'static, ()> {
-        match self.inner.upgrade() {
-            Some(inner) => inner.skip_waiting(&self.registration, &self.worker),
-            None => std::future::ready(()).boxed(),
+    /// `self.skipWaiting()`: the call comes behind the dispatch of the `activate` event, or at once if it leads to none. It must be
+    /// quick.
+    pub fn skip_waiting(&self, then: impl FnOnce() + Send + 'static) {
+        let told = Told::new(then);
+        if let Some(inner) = self.inner.upgrade() {
+            inner.skip_waiting(&self.registration, &self.worker, told);
         }
     }
 

@@ -386,7 +386,7 @@ async fn skip_waiting_takes_the_pages_over() {
     world.workers.update(&registration, None).await.unwrap();
     world.workers.idle().await;
     let waiting = registration.waiting().unwrap();
-    drop(world.workers.skip_waiting(waiting.id()));
+    world.workers.skip_waiting(waiting.id());
     assert_eq!(registration.active(), Some(waiting));
 }
 

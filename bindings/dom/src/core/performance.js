@@ -176,7 +176,7 @@ const timingNames = {
 function setMark(slots, name, options) {
   // 1. The names of the old interface's attributes.
   if (native.exposure[0] === "Window" && timingNames[name] !== undefined) {
-    throw new primordials.SyntaxError(`"${name}" is a name of PerformanceTiming`);
+    throw native.domException("SyntaxError", `"${name}" is a name of PerformanceTiming`);
   }
   // 4.–5. The start.
   if (options.startTime !== undefined && options.startTime < 0) throw new TypeError("the start lies before the time origin");

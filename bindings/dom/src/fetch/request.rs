@@ -100,6 +100,8 @@ impl Request {
         // 12. A new request with what carries over.
         let mut request = fetch::Request::new(source.url().clone());
         request.url_list.clone_from(&source.url_list);
+        request.earlier_urls.clone_from(&source.earlier_urls);
+        request.top_level_navigation_initiator_origin = source.top_level_navigation_initiator_origin;
         request.blob_url_entry = source.blob_url_entry;
         if request.blob_url_entry.is_none() {
             let scope = crate::global_scope(realm)?;
@@ -138,6 +140,8 @@ impl Request {
             request.referrer = Referrer::Client;
             request.referrer_policy = Policy::Empty;
             request.url_list = vec![request.current_url().clone()];
+            request.earlier_urls.clear();
+            request.top_level_navigation_initiator_origin = None;
         }
         // 14.–26. The members of init, but headers, body and signal.
         apply(&mut request, &mut init, fallback_mode, &settings)?;

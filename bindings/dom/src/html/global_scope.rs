@@ -78,8 +78,15 @@ impl GlobalScope {
     pub(crate) fn new(options: GlobalOptions) -> Arc<Self> {
         let clock = options.user_agent.clock();
         let since_epoch = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // <https://html.spec.whatwg.org/#concept-settings-object-time-origin>: of a document, when its navigation began.
+        let now = clock.monotonic();
+        let time_origin = match options.environment.time_origin {
+            Duration::ZERO => now,
+            begun => begun.min(now),
+        };
+        let since_epoch = since_epoch.saturating_sub(now - time_origin);
         Arc::new(Self {
-            time_origin: clock.monotonic(),
+            time_origin,
             wall_clock_origin: since_epoch.as_secs_f64() * 1000.0,
             options,
             changed: Versions::default(),

@@ -1,6 +1,7 @@
 //! <https://html.spec.whatwg.org/#navigate>
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use longhaul::fetch::{
     Body, CacheMode, CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, NavigationType,
@@ -212,6 +213,8 @@ struct Goal {
     committed: Option<oneshot::Sender<Arc<WindowGlobal>>>,
     timing: Option<NavigationTiming>,
     kind: &'static str,
+    /// When it began.
+    begun: Duration,
 }
 
 /// <https://html.spec.whatwg.org/#navigate>
@@ -288,6 +291,7 @@ pub(super) fn navigate(
         committed: navigation.committed.take(),
         timing: None,
         kind,
+        begun: active.scope().user_agent().clock().monotonic(),
     };
     if url.scheme() == "about" {
         let mut loaded = LoadedDocument::of_text(url, navigation.srcdoc.take().unwrap_or_default());
@@ -536,6 +540,7 @@ pub(super) fn replace_by_text(
         committed: None,
         timing: None,
         kind: "navigate",
+        begun: window.scope().user_agent().clock().monotonic(),
     };
     commit(realm, goal, Some(loaded));
 }
@@ -577,6 +582,7 @@ fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
     if parent.is_none() && !failed && parts(&old, &loaded, &settings.origin) {
         context = context.part();
     }
+    settings.time_origin = goal.begun;
     let settings = settings.into_shared();
     let window = WindowGlobal::in_context(
         old.options(Arc::clone(&settings)),
@@ -621,7 +627,7 @@ fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
     if let Some(timing) = goal.timing {
         window.expect_navigation_timing(timing, goal.kind);
     }
-    if let Some(committed) = goal.committed {
+    if let Some(committed) = goal.committed.filter(|_| !failed) {
         // Whoever wanted to know may be gone.
         let _ = committed.send(Arc::clone(&window));
     }

@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use longhaul::service_worker::WorkerDescription;
-use longhaul_idl::runtime::{ByteString, DomString, Exception, Held, ObjectRef, PromiseOf, Realm, Value};
+use longhaul_idl::runtime::{
+    ByteString, DomString, Exception, Held, ObjectRef, PromiseOf, Realm, TaskSource, Value,
+};
 use longhaul_idl::{
     RequestInfo, RequestInit, ServiceWorkerGlobalScopeMethods, TimerHandler, WorkerGlobalScopeMethods,
 };
 
 use super::window_or_worker_global_scope::{self as mixin, window_or_worker_global_scope_members};
+use super::worker_global_scope::{Muted, muted_error};
 use super::{GlobalOptions, GlobalScope, WorkerLocation, WorkerNavigator};
 use crate::service_worker::Clients;
 
@@ -95,7 +98,9 @@ impl WorkerGlobalScopeMethods for ServiceWorkerGlobal {
             let source = runtime
                 .block_on(loading)
                 .map_err(|error| Exception::dom("NetworkError", error.to_string()))?;
-            realm.run_script(&source, url.as_str())?;
+            // FIXME: a redirect to another origin mutes too.
+            let muted = if url.origin() == self.scope.settings().origin { Muted::No } else { Muted::Yes };
+            realm.run_script(&source, url.as_str()).map_err(|error| muted_error(error, muted))?;
         }
         Ok(())
     }
@@ -117,11 +122,9 @@ impl ServiceWorkerGlobalScopeMethods for ServiceWorkerGlobal {
     }
 
     /// <https://w3c.github.io/ServiceWorker/#dom-serviceworkerglobalscope-skipwaiting>
-    fn skip_waiting(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<()>, Exception> {
-        let skipped = self.description.worker_scope.skip_waiting();
-        Ok(PromiseOf::new(async move {
-            skipped.await;
-            Ok(())
-        }))
+    fn skip_waiting(self: &Arc<Self>, realm: &dyn Realm) -> Result<PromiseOf<()>, Exception> {
+        crate::promise::called_promise(realm, TaskSource::ServiceWorker, |settle| {
+            self.description.worker_scope.skip_waiting(move || settle(Ok(Value::Undefined)));
+        })
     }
 }

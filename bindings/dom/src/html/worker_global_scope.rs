@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use futures::future::BoxFuture;
-use longhaul::fetch::{Destination, FetchOptions, ParserMetadata, Request, RequestOrigin};
+use longhaul::fetch::{Destination, FetchOptions, ParserMetadata, Request, RequestOrigin, ResponseType};
 use longhaul_idl::runtime::{ByteString, DomString, Exception, Held, ObjectRef, PromiseOf, Realm, Value};
 use longhaul_idl::{
     DedicatedWorkerGlobalScopeMethods, RequestInfo, RequestInit, SharedWorkerGlobalScopeMethods,
@@ -147,24 +147,40 @@ fn import_scripts(
             // Nobody else sets it.
             let _ = sent.set(loading.await);
         }));
-        let source = match (finished, result.get()) {
-            (true, Some(Ok(source))) => source,
+        let (source, muted) = match (finished, result.get()) {
+            (true, Some(Ok(imported))) => imported,
             (true, Some(Err(reason))) => {
                 return Err(Exception::dom("NetworkError", format!("{url}: {reason}")));
             }
             _ => return Err(Exception::dom("NetworkError", "the worker has ended")),
         };
-        // FIXME: muted errors: what a script of another origin throws is told in full.
-        realm.run_script(source.as_bytes(), url.as_str())?;
+        realm.run_script(source.as_bytes(), url.as_str()).map_err(|error| muted_error(error, *muted))?;
     }
     Ok(())
+}
+
+/// Whether a script is of another origin, which what it throws must not be told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Muted {
+    Yes,
+    No,
+}
+
+/// What an imported script threw, as whoever imports it sees it.
+///
+/// <https://html.spec.whatwg.org/#run-a-classic-script>, steps 8.1 and 8.2
+pub(super) fn muted_error(error: Exception, muted: Muted) -> Exception {
+    match muted {
+        Muted::No => error,
+        Muted::Yes => Exception::dom("NetworkError", "a script of another origin has thrown"),
+    }
 }
 
 /// <https://html.spec.whatwg.org/#fetch-a-classic-worker-imported-script>
 fn import_script(
     scope: &GlobalScope,
     url: Url,
-) -> impl Future<Output = Result<String, String>> + Send + 'static {
+) -> impl Future<Output = Result<(String, Muted), String>> + Send + 'static {
     // 2. No-CORS, with the worker as the client.
     let mut request = Request::new(url);
     request.origin = RequestOrigin::Origin(scope.settings().origin.clone());
@@ -180,6 +196,7 @@ fn import_script(
         if let Some(reason) = response.reason() {
             return Err(reason.to_string());
         }
+        let muted = if response.r#type == ResponseType::Opaque { Muted::Yes } else { Muted::No };
         let response = response.into_unfiltered();
         // 5. An ok status, and JavaScript whatever was sniffed.
         if !response.is_ok_status() {
@@ -194,7 +211,7 @@ fn import_script(
             Some(body) => body.read_all(Some(LIMIT)).await.map_err(|error| error.to_string())?,
             None => bytes::Bytes::new(),
         };
-        Ok(crate::blob::utf8_decode(&bytes))
+        Ok((crate::blob::utf8_decode(&bytes), muted))
     }
 }
 

@@ -109,9 +109,12 @@ impl Page {
         };
         let agent = Agent::start("window", options.limits, runtime.clone(), options.listeners.clone())
             .map_err(&ended)?;
+        let begun = options.user_agent.clock().monotonic();
         let timing = NavigationTiming::new(agent.handle(), &url);
         let (document, id) = fetch_document(&options.user_agent, url, &timing).await?;
-        let environment = document.environment(id).into_shared();
+        let mut environment = document.environment(id);
+        environment.time_origin = begun;
+        let environment = environment.into_shared();
         let opener_policy = document.opener_policy;
         let content_type = document.content_type.clone();
         let url = document.url.clone();

@@ -412,7 +412,9 @@ async fn run(
             above: Some(Arc::clone(events)),
         })),
     };
-    let (of_realm, on_error) = (Arc::clone(events), agents.on_error.clone());
+    // <https://html.spec.whatwg.org/#report-an-exception>: a dedicated worker's owner hears of it, those of a shared one do not.
+    let of_realm = matches!(kind, Kind::Dedicated(_)).then(|| Arc::clone(events));
+    let on_error = agents.on_error.clone();
     let handle = agent.handle();
     let secure_context = environment.secure_context;
     let (is_module, asked) = (request.is_module, request.url);
@@ -512,7 +514,7 @@ async fn run(
 
 /// Gives the owner what no script of the worker dealt with.
 fn error_sink(
-    events: Arc<dyn WorkerEvents>,
+    events: Option<Arc<dyn WorkerEvents>>,
     on_error: Arc<dyn Fn(String) + Send + Sync>,
     url: Url,
 ) -> Box<dyn Fn(ScriptError)> {
@@ -521,17 +523,16 @@ fn error_sink(
             return;
         }
         let filename = if error.file.is_empty() { url.to_string() } else { error.file };
-        if error.message.starts_with("unhandled rejection:") {
-            // NOTE: an owner does not hear of promises.
-            on_error(format!("{filename}:{}: {}", error.line, error.message));
-            return;
+        // NOTE: an owner does not hear of promises.
+        match events.as_ref().filter(|_| !error.message.starts_with("unhandled rejection:")) {
+            None => on_error(format!("{filename}:{}: {}", error.line, error.message)),
+            Some(events) => events.error(WorkerError {
+                message: error.message,
+                filename,
+                line: error.line,
+                column: error.column,
+            }),
         }
-        events.error(WorkerError {
-            message: error.message,
-            filename,
-            line: error.line,
-            column: error.column,
-        });
     })
 }
 

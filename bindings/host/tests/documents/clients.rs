@@ -30,8 +30,8 @@ async fn controlled(page: &str, worker: &str, files: &[(&str, &str)]) -> Opened 
     let mut site = Site::new()
         .page(&page)
         .js("/sw.js", &worker)
-        .answer("/redirected.html", "302 Found", &["Location: /hop.html"], b"")
-        .answer("/hop.html", "302 Found", &["Location: {here}/end.html"], b"")
+        .answer("/redirected.html", "302 Found", &["Location: /hop.html"], b"moved")
+        .answer("/hop.html", "302 Found", &["Location: {here}/end.html"], b"moved on")
         .answer("/abroad.html", "302 Found", &["Location: {near}/end.html"], b"");
     for (path, body) in files {
         site = if path.ends_with(".js") { site.js(path, body) } else { site.html(path, body) };
@@ -455,4 +455,59 @@ async fn forms_and_history_are_told_to_the_worker() {
         "POST a=b default false true",
         "END",
     ]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn preloads_that_redirect_keep_no_connections() {
+    let opened = controlled(
+        "const registration = await navigator.serviceWorker.ready;
+         await registration.navigationPreload.enable();
+         // More than a server is given connections at a time.
+         for (let turn = 0; turn < 8; turn += 1) {
+           const made = await frame('/redirected.html?' + turn);
+           if (made.contentDocument.title !== 'the end') console.log(made.contentDocument.title);
+         }
+         console.log('all');",
+        "const kept = [];
+         addEventListener('fetch', (event) => {
+           if (event.request.mode !== 'navigate') return;
+           event.respondWith(event.preloadResponse.then((response) => {
+             kept.push(response);
+             return response;
+           }));
+         });",
+        &[("/end.html", "<title>the end</title>")],
+    )
+    .await;
+    opened.expect(&["all", "END"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn timings_know_the_worker_and_the_sizes_of_what_it_gives() {
+    let opened = controlled(
+        "const navigation = async (url) => {
+           const { performance } = (await frame(url)).contentWindow;
+           const [entry] = performance.getEntriesByType('navigation');
+           return [entry.workerStart > 0 && entry.workerStart <= entry.fetchStart + 60000, entry.encodedBodySize, entry.decodedBodySize].join(' ');
+         };
+         console.log(await navigation('/made.html'), '|', await navigation('/passed.html'), '|', await navigation('/left.html'));
+         const entry = (url) => new Promise((resolve) => {
+           new PerformanceObserver((list) => {
+             const [found] = list.getEntriesByName(url);
+             if (found) resolve([found.workerStart > 0, found.encodedBodySize].join(' '));
+           }).observe({ type: 'resource', buffered: true });
+         });
+         await (await fetch('{near}/made')).text();
+         console.log(await entry('{near}/made'));",
+        "addEventListener('fetch', (event) => {
+           const { pathname } = new URL(event.request.url);
+           const html = { headers: { 'content-type': 'text/html' } };
+           if (pathname === '/made.html') event.respondWith(new Response('12345', html));
+           if (pathname === '/passed.html') event.respondWith(fetch(event.request));
+           if (pathname === '/made') event.respondWith(new Response('123'));
+         });",
+        &[("/passed.html", "1234567"), ("/left.html", "123456789")],
+    )
+    .await;
+    opened.expect(&["true 5 5 | true 7 7 | true 9 9", "true 3", "END"]);
 }

@@ -131,3 +131,46 @@ async fn workers_report_as_windows_do() {
     );
     assert_eq!(opened.errors, [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_workers_import_of_another_origin_throws_is_not_told() {
+    let opened = Site::new()
+        .page(
+            "<script>
+             const worker = new Worker('/worker.js');
+             worker.onmessage = (event) => { console.log(event.data); console.log('END'); };
+             </script>",
+        )
+        .js(
+            "/worker.js",
+            "const names = [];
+             for (const url of ['/throws.js', '/broken.js', '{near}/throws.js', '{near}/broken.js', '/away.js', '{near}/fine.js']) {
+               try { importScripts(url); names.push(fine); } catch (error) { names.push(error.name); }
+             }
+             postMessage(names.join());",
+        )
+        .js("/throws.js", "throw new RangeError('secret');")
+        .js("/broken.js", "var var;")
+        .js("/fine.js", "var fine = 'fine';")
+        .answer("/away.js", "302 Found", &["Location: {near}/throws.js"], b"")
+        .open_until("END")
+        .await;
+    opened.expect(&["RangeError,SyntaxError,NetworkError,NetworkError,NetworkError,fine", "END"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_owners_of_a_shared_worker_do_not_hear_what_it_throws() {
+    let opened = Site::new()
+        .page(
+            "<script>
+             const worker = new SharedWorker('/shared.js');
+             worker.onerror = () => console.log('heard');
+             worker.port.onmessage = (event) => { console.log(event.data); console.log('END'); };
+             </script>",
+        )
+        .js("/shared.js", "onconnect = (event) => { setTimeout(() => event.ports[0].postMessage('later')); throw new Error('thrown'); };")
+        .open_until("END")
+        .await;
+    opened.expect(&["later", "END"]);
+    assert!(opened.errors.iter().any(|line| line.contains("thrown")), "{:?}", opened.errors);
+}

@@ -252,3 +252,24 @@ async fn a_frame_shows_text_as_a_document_of_its_type() {
     let site = Site::new().page(page).file("/text", &["Content-Type: text/plain;charset=gbk"], "<b>hi</b>");
     site.open().await.expect(&["text/plain GBK <b>hi</b>"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sandboxed_frame_starts_workers_from_its_own_objects() {
+    let opened = Site::new()
+        .page(
+            "<!doctype html><body><script>
+             onmessage = (event) => { console.log(event.data); console.log('END'); };
+             </script><iframe sandbox=allow-scripts src=/inside.html></iframe>",
+        )
+        .html(
+            "/inside.html",
+            "<script>
+             const worker = new Worker(URL.createObjectURL(new Blob([\"fetch('data:,x').then((r) => r.text()).then((text) => postMessage(origin + text))\"])));
+             worker.onmessage = (event) => parent.postMessage(event.data, '*');
+             worker.onerror = (event) => parent.postMessage('error', '*');
+             </script>",
+        )
+        .open_until("END")
+        .await;
+    opened.expect(&["nullx", "END"]);
+}

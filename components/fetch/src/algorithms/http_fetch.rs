@@ -2,7 +2,10 @@
 
 use super::cors_preflight_fetch::{MakeCorsPreflight, cors_preflight_fetch};
 use super::http_network_or_cache_fetch::http_network_or_cache_fetch;
+use std::sync::Arc;
+
 use crate::NetworkError;
+use crate::concepts::content_coding::counted;
 use crate::concepts::corp::{ForNavigation, cross_origin_resource_policy_check};
 use crate::concepts::cors_check::{
     TaoCheck, append_to_navigation_timing_allow_values, cors_check, tao_check,
@@ -134,13 +137,23 @@ async fn ask_service_worker(params: &mut FetchParams) -> Result<Option<Response>
     let asked = hook.handle_fetch(request_for_service_worker, params.controller.clone());
     let answer = asked.await;
     params.observe(FetchEvent::ServiceWorkerAnswered(answer.as_ref()));
-    let Some(response) = answer else { return Ok(None) };
-    // 3.5. It gave one: the body here is not needed any more.
+    // DEVIATION: told also where the network answers in the end, as in browsers and web-platform-tests.
     params.timing.final_service_worker_start_time = start_time;
+    let Some(mut response) = answer else { return Ok(None) };
+    // 3.5. It gave one: the body here is not needed any more.
     if let Some(body) = &mut params.request.body {
         drop(body.take_content());
     }
     check_service_worker_response(&params.request, &response)?;
+    // Its body's sizes are those of what the worker fetched; what it made itself is counted here.
+    match response.unfiltered().body_sizes.clone() {
+        Some(sizes) => params.body_sizes = sizes,
+        None => {
+            let sizes = Arc::clone(&params.body_sizes);
+            let slot = response.body_slot();
+            *slot = slot.take().map(|body| body.map_stream(|stream| counted(stream, sizes)));
+        }
+    }
     Ok(Some(response))
 }
 

@@ -383,6 +383,7 @@ fn response(wire: WireResponse) -> Response {
 /// Steps 16.1.1.2 and following: undoes the content codings of a body as it is read.
 pub(super) fn decode(params: &FetchParams, response: &mut Response) {
     let sizes = Arc::clone(&params.body_sizes);
+    response.body_sizes = Some(Arc::clone(&sizes));
     let headers = &response.header_list;
     response.body = response
         .body

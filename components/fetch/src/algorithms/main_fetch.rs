@@ -129,7 +129,12 @@ async fn dispatch(params: &mut FetchParams, has_preflight: &mut bool) -> Respons
     let request = &mut params.request;
     let url = request.current_url();
     let is_http = matches!(url.scheme(), "http" | "https");
-    let is_same_origin = same_origin(&url.origin(), &request.resolved_origin());
+    // NOTE: the URL of an object has the origin of whoever made it; an opaque one is not in its text, and nobody else is given the
+    // object.
+    let is_own_object = url.scheme() == "blob"
+        && !url.origin().is_tuple()
+        && (request.blob_url_entry.is_some() || params.services.blob_urls().resolve(url, request).is_some());
+    let is_same_origin = is_own_object || same_origin(&url.origin(), &request.resolved_origin());
     if (is_same_origin && request.response_tainting == ResponseTainting::Basic)
         || url.scheme() == "data"
         || matches!(request.mode, Mode::Navigate | Mode::WebSocket | Mode::WebTransport)

@@ -62,6 +62,15 @@ impl BodySizes {
     }
 }
 
+/// Counts the bytes of a body that has no coding.
+pub(crate) fn counted(stream: BodyStream, sizes: Arc<BodySizes>) -> BodyStream {
+    let counted = stream.inspect_ok(move |chunk| {
+        sizes.encoded.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        sizes.decoded.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+    });
+    BodyStream::new(counted.boxed())
+}
+
 /// Undoes the content codings that the headers name, and counts on both sides.
 ///
 /// <https://fetch.spec.whatwg.org/#handle-content-codings>

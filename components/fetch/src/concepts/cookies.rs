@@ -48,7 +48,10 @@ pub(crate) fn determine_the_same_site_mode(request: &Request) -> SameSiteMode {
     let url_origin = request.current_url().origin();
     let is_tainted = request.redirect_taint() == RedirectTaint::CrossSite;
     // 2.–3. A navigation at the top: whoever began it counts, and safe methods may carry a little more.
-    if request.destination == Destination::Document {
+    // NOTE: so is the request of one that a service worker fetches in its place.
+    let is_top_level = request.destination == Destination::Document
+        || request.top_level_navigation_initiator_origin.is_some();
+    if is_top_level {
         let initiator = request.top_level_navigation_initiator_origin.as_ref();
         if initiator.is_none_or(|initiator| same_site(initiator, &url_origin)) && !is_tainted {
             return SameSiteMode::StrictOrLess;

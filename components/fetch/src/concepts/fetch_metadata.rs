@@ -35,7 +35,7 @@ fn site(request: &Request) -> &'static str {
     // 3., 5. As far away as the farthest URL.
     let origin = request.resolved_origin();
     let mut value = "same-origin";
-    for url in &request.url_list {
+    for url in request.earlier_urls.iter().chain(&request.url_list) {
         if same_origin(&url.origin(), &origin) {
             continue;
         }

@@ -61,6 +61,8 @@ fn is_blocked(request: &Request, url: &Url, services: &Services) -> bool {
         && local_network_access::policy_space(request) == Some(IpAddressSpace::Public);
     prohibits_mixed_content(request.client.as_deref())
         && !is_judged
+        // NOTE: an object of this process comes over no network, whatever origin made it.
+        && url.scheme() != "blob"
         && !is_url_potentially_trustworthy(url)
         && request.destination != Destination::Document
 }

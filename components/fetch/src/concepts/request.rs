@@ -36,6 +36,9 @@ pub struct Request {
     pub method: Method,
     /// The URLs it went through; the first is the one it was made for. Never empty.
     pub url_list: Vec<Url>,
+    /// The URLs that it came through before it was shown to a service worker, which sees the last one alone: what they did to its
+    /// origin stays with it.
+    pub earlier_urls: Vec<Url>,
     /// What stood behind its URL, a `blob:` one, when that was parsed: the object may be revoked before it is fetched.
     ///
     /// <https://url.spec.whatwg.org/#concept-url-blob-entry>
@@ -316,6 +319,7 @@ impl Request {
         Request {
             method: Method::GET,
             url_list: vec![url],
+            earlier_urls: Vec::new(),
             local_urls_only: false,
             header_list: HeaderList::new(),
             unsafe_request: false,
@@ -390,6 +394,7 @@ impl Request {
         Request {
             method: self.method.clone(),
             url_list: self.url_list.clone(),
+            earlier_urls: self.earlier_urls.clone(),
             local_urls_only: self.local_urls_only,
             header_list: self.header_list.clone(),
             unsafe_request: self.unsafe_request,
@@ -503,7 +508,7 @@ impl Request {
         let mut last: Option<&Url> = None;
         let mut taint = RedirectTaint::SameOrigin;
         // 3. each step away from both the last URL's origin and the request's counts.
-        for url in &self.url_list {
+        for url in self.earlier_urls.iter().chain(&self.url_list) {
             let Some(previous) = last.replace(url) else { continue };
             let (from, to) = (previous.origin(), url.origin());
             if !same_site(&to, &from) && !same_site(&origin, &from) {
@@ -544,6 +549,17 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_service_worker_does_not_see_taints_all_the_same() {
+        let parse = |url: &str| Url::parse(url).unwrap();
+        let mut request = Request::new(parse("https://a.example/"));
+        request.origin = RequestOrigin::Origin(parse("https://a.example/").origin());
+        assert_eq!(request.redirect_taint(), RedirectTaint::SameOrigin);
+        request.earlier_urls = vec![parse("https://b.example/")];
+        assert_eq!(request.redirect_taint(), RedirectTaint::CrossSite);
+        assert_eq!(request.clone().redirect_taint(), RedirectTaint::CrossSite);
+    }
 
     #[tokio::test]
     async fn a_clone_goes_with_a_body_of_its_own() {

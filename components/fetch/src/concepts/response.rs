@@ -1,8 +1,11 @@
 //! Responses, network errors among them.
 
+use std::sync::Arc;
+
 use url::Url;
 
 use super::body::Body;
+use super::content_coding::BodySizes;
 use super::fetch_timing_info::FetchTiming;
 use super::filtered_response;
 use super::header_list::HeaderList;
@@ -70,6 +73,8 @@ pub struct Response {
     /// The connection, after a handshake of mode `websocket`.
     pub upgraded: Option<UpgradedConnection>,
 
+    /// How long its body is, as far as it has come; absent for one that no network gave.
+    pub(crate) body_sizes: Option<Arc<BodySizes>>,
     /// Why it is a network error.
     pub(super) error: Option<NetworkError>,
     /// What a filter stands before. Basic and CORS filters have taken its body.
@@ -97,6 +102,7 @@ impl Response {
             ip_address_space: None,
             navigation_timing_allow_values: Vec::new(),
             upgraded: None,
+            body_sizes: None,
             error: None,
             internal: None,
         }
@@ -209,6 +215,7 @@ impl Response {
             ip_address_space: self.ip_address_space,
             navigation_timing_allow_values: self.navigation_timing_allow_values.clone(),
             upgraded: None,
+            body_sizes: self.body_sizes.clone(),
             error: self.error.clone(),
             internal: self.internal.as_ref().map(|internal| Box::new(internal.clone_without_body())),
         }

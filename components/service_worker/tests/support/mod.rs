@@ -282,7 +282,7 @@ impl FakeAgent {
                     let imported = self.worker.worker_scope.import_script(url(path)).await;
                     let Ok(_) = imported else { return Ran::Threw };
                 }
-                [at, "skip-waiting"] if *at == when => drop(self.worker.worker_scope.skip_waiting()),
+                [at, "skip-waiting"] if *at == when => self.worker.worker_scope.skip_waiting(|| {}),
                 [at, "claim"] if *at == when => self.worker.worker_scope.claim().unwrap(),
                 ["fetch", action, rest @ ..] if fetch.is_some() => {
                     self.answer(fetch.expect("it is there"), action, rest).await;
