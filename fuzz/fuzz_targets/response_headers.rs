@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| longhaul_fuzz_targets::response_headers(data));
+longhaul_fuzz::binary!(longhaul_fuzz_targets::response_headers);

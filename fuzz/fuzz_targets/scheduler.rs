@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| longhaul_fuzz_targets::scheduler(data));
+longhaul_fuzz::binary!(longhaul_fuzz_targets::scheduler);

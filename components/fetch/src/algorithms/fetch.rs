@@ -189,12 +189,13 @@ fn hand_over(mut params: FetchParams, response: Response) -> Response {
     if goes_on_by_itself(&params.request) && is_redirect_status(response.unfiltered().status) {
         let mut next = params.split_off_for_redirect();
         let head = response.unfiltered().clone_without_body();
-        params.controller.set_next_manual_redirect_steps(Box::new(move |reserved_client| {
+        params.controller.set_next_manual_redirect_steps(Box::new(move |controller, reserved_client| {
+            next.controller = controller.clone();
             if reserved_client.is_some() {
                 next.request.reserved_client = reserved_client;
             }
             Box::pin(async move {
-                let (controller, span) = (next.controller.clone(), next.span.clone());
+                let span = next.span.clone();
                 let response = match http_redirect_fetch(&mut next, &head) {
                     Err(reason) => Response::network_error(reason),
                     Ok(Redirected::No) => head,

@@ -33,9 +33,10 @@ pub enum ControllerState {
 /// Whatever the caller gave as the reason; the standard's serialized abort reason.
 pub type AbortReason = Arc<dyn Any + Send + Sync>;
 
-/// Goes on with a navigation behind a redirect, for another client if one is given.
+/// Goes on with a navigation behind a redirect, for another client if one is given. It is handed the controller, which keeps it and so
+/// must not be kept by it.
 pub(crate) type NextManualRedirectSteps =
-    Box<dyn FnOnce(Option<Arc<EnvironmentSettings>>) -> BoxFuture<'static, Response> + Send>;
+    Box<dyn FnOnce(FetchController, Option<Arc<EnvironmentSettings>>) -> BoxFuture<'static, Response> + Send>;
 
 struct Inner {
     state: watch::Sender<ControllerState>,
@@ -172,7 +173,7 @@ impl FetchController {
         reserved_client: Option<Arc<EnvironmentSettings>>,
     ) -> Option<BoxFuture<'static, Response>> {
         let steps = self.rest().next_manual_redirect_steps.take()?;
-        Some(steps(reserved_client))
+        Some(steps(self.clone(), reserved_client))
     }
 
     pub(crate) fn set_next_manual_redirect_steps(&self, steps: NextManualRedirectSteps) {

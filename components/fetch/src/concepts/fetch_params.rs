@@ -88,13 +88,14 @@ impl FetchParams {
         params
     }
 
-    /// What goes on where a navigation's redirect has stopped: everything of this one but the response it has.
+    /// What goes on where a navigation's redirect has stopped: everything of this one but the response it has, and the controller,
+    /// which is to keep it until then.
     pub(crate) fn split_off_for_redirect(&mut self) -> FetchParams {
         let request = Request {
             body: self.request.body.as_ref().and_then(|body| body.extract_again()),
             ..self.request.clone_without_body()
         };
-        let mut next = FetchParams::new(self.services.clone(), request, self.controller.clone());
+        let mut next = FetchParams::new(self.services.clone(), request, FetchController::new());
         next.timing = self.timing.clone();
         next.process_request_body_chunk_length = self.process_request_body_chunk_length.clone();
         next.process_request_end_of_body = self.process_request_end_of_body.clone();

@@ -310,6 +310,17 @@ async fn a_navigation_goes_on_behind_a_manual_redirect() {
     assert!(controller.process_the_next_manual_redirect(None).is_none());
 }
 
+#[tokio::test]
+async fn a_navigation_that_stops_at_a_redirect_holds_nothing() {
+    let network = FakeNetwork::new(|_| redirect(302, "/two"));
+    let mut navigation = request(Mode::Navigate, "/one");
+    navigation.redirect_mode = RedirectMode::Manual;
+    let client = Arc::downgrade(navigation.client.as_ref().unwrap());
+    assert_eq!(run(&services(&network), navigation).await.status, 302);
+    assert_eq!(Arc::strong_count(&network), 1);
+    assert!(client.upgrade().is_none(), "what was to go on keeps its environment");
+}
+
 struct Shim;
 
 impl RequestInterceptor for Shim {

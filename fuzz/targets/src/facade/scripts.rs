@@ -211,7 +211,7 @@ const SHARED_THINGS: &[&str] = &[
 
 /// Arbitrary scripts, made from a grammar of what is exposed, in a real realm: each statement keeps what it came to in one of eight
 /// variables for the next ones, and what it leads to (promises, timers, messages, fetches) is run too. Input: choices; the first, where
-/// it is 63, allows what all scripts of a realm share (prototypes, the document, channels).
+/// it is `S`, allows what all scripts of a realm share (prototypes, the document, channels).
 ///
 /// A script with that has a realm of its own. The others can only change what they have made themselves; they share a realm for a while, each
 /// as a block with variables of its own, and the tasks it leaves are dropped.
@@ -220,7 +220,7 @@ const SHARED_THINGS: &[&str] = &[
 /// ended leaves nothing in the engine.
 pub fn scripts(data: &[u8]) {
     let mut choices = Choices::new(data);
-    let grammar = Grammar { shared: choices.once_in(64) };
+    let grammar = Grammar { shared: choices.byte() == b'S' };
     let mut script = String::from("let n = 0, v0, v1, v2, v3, v4, v5, v6, v7;\n");
     let mut statements = 0;
     while !choices.is_empty() && statements < 24 {
