@@ -15,7 +15,7 @@ async fn events_aborting_timers_and_globals() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fetch_objects_urls_encodings_blobs_and_caches() {
     let answers = HashMap::from([("/hello.txt", Answer::ok("text/plain", "hello"))]);
-    run_in_window(include_str!("scripts/fetch_objects.js"), "fetch_objects.js", answers, 19).await;
+    run_in_window(include_str!("scripts/fetch_objects.js"), "fetch_objects.js", answers, 20).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

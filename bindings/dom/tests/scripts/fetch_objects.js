@@ -378,3 +378,18 @@ test("Blob and File", async () => {
 });
 
 run();
+
+// HTTP/1.1 sends only what has a length.
+test("a request whose body was looked at, cloned or taken over can still be sent", async () => {
+  const make = () => new Request("/echo", { method: "POST", body: "whole" });
+  const looked = make();
+  check(looked.body instanceof ReadableStream, "a body");
+  equal(await (await fetch(looked)).text(), "whole");
+  const original = make();
+  const copy = original.clone();
+  equal(await (await fetch(original)).text(), "whole");
+  equal(await (await fetch(copy)).text(), "whole");
+  const first = make();
+  check(first.body !== null, "a body");
+  equal(await (await fetch(new Request(first))).text(), "whole");
+});
