@@ -40,8 +40,8 @@ struct Browser {
     watchdog: Watchdog,
     /// The engine, until a script had to be ended.
     engine: RefCell<Option<Rc<Engine>>>,
-    /// What the engine's heap was once its first page was gone.
-    heap: Cell<Option<usize>>,
+    /// Whether the engine has had a page, and with it what is made once.
+    warm: Cell<bool>,
     /// A page for scripts that leave nothing behind.
     kept: RefCell<Option<Page>>,
 }
@@ -53,6 +53,8 @@ struct Page {
     /// What the page was given to begin with.
     beginning: &'static str,
     visits: usize,
+    /// What the engine's heap was before it, unless it is the engine's first.
+    heap: Option<usize>,
 }
 
 thread_local! {
@@ -125,7 +127,7 @@ impl Browser {
             user_agent,
             watchdog: Watchdog::new(),
             engine: RefCell::default(),
-            heap: Cell::default(),
+            warm: Cell::default(),
             kept: RefCell::default(),
         }
     }
@@ -153,6 +155,7 @@ impl Browser {
             "",
         );
         let engine = self.engine();
+        let heap = self.warm.replace(true).then(|| engine.memory_used());
         let realm = engine.create_realm(RealmOptions {
             bindings: longhaul_dom::bindings(),
             core: longhaul_dom::core(),
@@ -167,7 +170,7 @@ impl Browser {
         let realm = realm.expect("the realm is made");
         let begun = engine.evaluate_script(realm, beginning.as_bytes(), "beginning.js");
         begun.expect("what a page begins with throws nothing");
-        Page { realm, agent, beginning, visits: 0 }
+        Page { realm, agent, beginning, visits: 0, heap }
     }
 
     /// Runs a script and what it leads to; gives what it left in `globalThis.result`.
@@ -211,17 +214,15 @@ impl Browser {
         let engine = self.engine();
         engine.destroy_realm(page.realm);
         page.agent.forget_tasks();
-        drop(page);
         if engine.interrupt_handle().is_interrupted() {
             // It runs no script any more. What it had goes with it.
-            self.heap.set(None);
+            self.warm.set(false);
             self.engine.borrow_mut().take();
             return;
         }
         let heap = engine.memory_used();
-        match self.heap.get() {
-            None => self.heap.set(Some(heap)),
-            Some(before) => assert!(heap <= before + SLACK, "the engine's {before} bytes became {heap}"),
+        if let Some(before) = page.heap {
+            assert!(heap <= before + SLACK, "the engine's {before} bytes became {heap}");
         }
     }
 
@@ -239,6 +240,10 @@ pub(crate) fn visit(script: &str) -> String {
         let _entered = browser.runtime.enter();
         let mut page = browser.open("");
         let result = browser.run(&mut page, script);
+        if browser.is_interrupted() {
+            // The page for others has lost its engine too.
+            drop(browser.kept.borrow_mut().take());
+        }
         browser.close(page);
         result
     })
