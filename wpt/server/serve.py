@@ -63,6 +63,17 @@ class Http2Handler(server.Http2WebTestRequestHandler):
         self.request = EndedConnection(self.request)
 
 
+def take(self, key, path=None):
+    """Takes a value from the stash in one step.
+
+    wptserve looks it up and removes it in two, so that a value which was put in its place meanwhile was lost.
+    """
+    return self.data.pop(self._wrap_key(key, path), None)
+
+
+stash.Stash.take = take
+
+
 class Script:
     """A script test behind a generated page: its path, and what its META lines say."""
 
