@@ -47,8 +47,7 @@ impl ServiceWorkers {
             let stored: Vec<_> = state.registrations.extract_if(.., is_of_key).collect();
             let waiting: Vec<_> = state.unregistered.extract_if(.., is_of_key).collect();
             let cleared: Vec<_> = stored.iter().cloned().chain(waiting).collect();
-            let workers: Vec<_> =
-                cleared.iter().flat_map(|registration| clear_registration(registration)).collect();
+            let workers: Vec<_> = cleared.iter().flat_map(clear_registration).collect();
             for registration in &cleared {
                 state.take_controller_away(registration);
             }
