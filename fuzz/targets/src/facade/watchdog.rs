@@ -1,13 +1,15 @@
 //! Ends scripts that do not end by themselves.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use longhaul_quickjs::InterruptHandle;
 
-/// So long a script may run.
+/// So long a script may run. It is its thread's own time that counts, as a machine may have other work.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// So long after that the engine may take to notice.
@@ -26,9 +28,37 @@ struct Shared {
 
 #[derive(Default)]
 struct Watched {
-    /// Whose script runs, since when, and what it is.
-    running: Option<(InterruptHandle, Instant, String)>,
+    running: Option<Running>,
     ended: bool,
+}
+
+/// A script that runs.
+struct Running {
+    engine: InterruptHandle,
+    thread: ThreadTime,
+    /// When it began, in its thread's time.
+    since: Duration,
+    script: String,
+}
+
+/// How much time a thread has had of the machine, as Linux tells it.
+struct ThreadTime(PathBuf);
+
+impl ThreadTime {
+    fn of_this_thread() -> ThreadTime {
+        ThreadTime(
+            PathBuf::from("/proc").join(fs::read_link("/proc/thread-self").unwrap_or_default()).join("stat"),
+        )
+    }
+
+    /// <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>: the fields 14 and 15, in hundredths of a second.
+    fn now(&self) -> Duration {
+        let text = fs::read_to_string(&self.0).unwrap_or_default();
+        let behind_the_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks =
+            behind_the_name.split_ascii_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok());
+        Duration::from_millis(ticks.sum::<u64>() * 10)
+    }
 }
 
 impl Watchdog {
@@ -42,7 +72,9 @@ impl Watchdog {
 
     /// Watches for as long as `run` takes.
     pub(super) fn watch<T>(&self, engine: InterruptHandle, script: &str, run: impl FnOnce() -> T) -> T {
-        self.shared.lock().running = Some((engine, Instant::now(), script.to_owned()));
+        let thread = ThreadTime::of_this_thread();
+        let since = thread.now();
+        self.shared.lock().running = Some(Running { engine, thread, since, script: script.to_owned() });
         let result = run();
         self.shared.lock().running = None;
         result
@@ -65,14 +97,14 @@ impl Shared {
     fn watch(&self) {
         let mut watched = self.lock();
         while !watched.ended {
-            if let Some((engine, since, script)) = &watched.running {
-                let time = since.elapsed();
+            if let Some(running) = &watched.running {
+                let time = running.thread.now().saturating_sub(running.since);
                 if time > LIMIT + GRACE {
-                    eprintln!("the engine does not end this script: {script}");
+                    eprintln!("the engine does not end this script: {}", running.script);
                     process::abort();
                 }
                 if time > LIMIT {
-                    engine.interrupt();
+                    running.engine.interrupt();
                 }
             }
             let waited = self.changed.wait_timeout(watched, LIMIT / 4);
