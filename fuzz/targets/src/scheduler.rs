@@ -56,7 +56,9 @@ fn operation(choices: &mut Choices<'_>) -> Op {
         12 => Op::StaleEnd { attempt: u64::from(choices.byte()) },
         13 | 14 => {
             let unit = choices.pick(&[1, 1000, 60_000, 3_600_000]);
-            Op::Pass(Duration::from_millis(unit * u64::from(choices.byte())))
+            let most = if unit > 60_000 { 7 } else { 255 };
+            // NOTE: what nobody answers is tried again all the time, so that days would take a thousand times as long as minutes.
+            Op::Pass(Duration::from_millis(unit * u64::from(choices.byte().min(most))))
         }
         _ => Op::Burst { outcome: outcome(choices), rounds: choices.byte() % 8 },
     }
