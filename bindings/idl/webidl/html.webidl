@@ -39,6 +39,10 @@ Window includes GlobalEventHandlers;
 Window includes WindowEventHandlers;
 Window includes WindowOrWorkerGlobalScope;
 
+partial interface Range {
+  [CEReactions, NewObject] DocumentFragment createContextualFragment(DOMString string);
+};
+
 // FIXME: not yet: designMode, execCommand() and what else edits
 partial interface Document {
   [PutForwards=href, LegacyUnforgeable] readonly attribute Location? location;

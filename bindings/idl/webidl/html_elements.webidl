@@ -13,14 +13,39 @@ interface HTMLElement : Element {
   [Reflect] attribute boolean inert;
   [Reflect] attribute DOMString accessKey;
   attribute [LegacyNullToEmptyString] DOMString innerText;
+  undefined click();
+};
+HTMLElement includes GlobalEventHandlers;
+HTMLElement includes HTMLOrSVGElement;
+
+// https://drafts.csswg.org/cssom/#the-elementcssinlinestyle-mixin
+interface mixin ElementCSSInlineStyle {
+  [SameObject, PutForwards=cssText] readonly attribute CSSStyleDeclaration style;
+};
+HTMLElement includes ElementCSSInlineStyle;
+
+// https://drafts.csswg.org/cssom/#the-cssstyledeclaration-interface
+// NOTE: the properties, attributes of their own there, are all named ones here.
+[Exposed=Window]
+interface CSSStyleDeclaration {
+  attribute DOMString cssText;
+  readonly attribute unsigned long length;
+  getter DOMString item(unsigned long index);
+  DOMString getPropertyValue(DOMString property);
+  DOMString getPropertyPriority(DOMString property);
+  undefined setProperty(DOMString property, [LegacyNullToEmptyString] DOMString value, optional [LegacyNullToEmptyString] DOMString priority = "");
+  DOMString removeProperty(DOMString property);
+  getter DOMString (DOMString name);
+  setter undefined (DOMString name, [LegacyNullToEmptyString] DOMString value);
+};
+
+interface mixin HTMLOrSVGElement {
   [SameObject] readonly attribute DOMStringMap dataset;
   attribute DOMString nonce;
   [Reflect] attribute boolean autofocus;
-  undefined click();
   undefined focus();
   undefined blur();
 };
-HTMLElement includes GlobalEventHandlers;
 
 [Exposed=Window]
 interface HTMLUnknownElement : HTMLElement {};
@@ -409,10 +434,14 @@ interface HTMLOutputElement : HTMLElement {
 interface SVGElement : Element {
 };
 SVGElement includes GlobalEventHandlers;
+SVGElement includes HTMLOrSVGElement;
+SVGElement includes ElementCSSInlineStyle;
 
 [Exposed=Window]
 interface MathMLElement : Element {};
 MathMLElement includes GlobalEventHandlers;
+MathMLElement includes HTMLOrSVGElement;
+MathMLElement includes ElementCSSInlineStyle;
 
 // https://html.spec.whatwg.org/#dom-parsing-and-serialization
 partial interface Element {

@@ -42,7 +42,6 @@ const { EvalError, eval: evaluate } = native.global;
 const check = (text) => {
   if (!native.hook("mayEvaluate", text)) throw new EvalError("a policy does not let text become code");
 };
-// NOTE: a timer's text that may not become code does nothing, and throws nothing.
 internal.mayEvaluate = () => true;
 
 // The constructors that make functions of text; only the first is a global.

@@ -3,7 +3,8 @@
 use longhaul_idl::runtime::{DomString, Exception, Realm};
 
 use super::mutation;
-use super::node::{NodeRef, changed, lock};
+use super::node::{Node, NodeRef, changed, lock};
+use super::range::live;
 
 fn units(text: &DomString) -> Vec<u16> {
     match text.ill_formed_units() {
@@ -45,15 +46,58 @@ pub(super) fn replace(
 ) -> Result<(), Exception> {
     let mut all = units(&data(node));
     let range = range(all.len(), offset, count)?;
-    all.splice(range, units(new));
-    replace_all(realm, node, DomString::from_utf16(&all))
+    let new = units(new);
+    let (count, length) = (units_number(range.len()), units_number(new.len()));
+    all.splice(range, new);
+    put(realm, node, DomString::from_utf16(&all), (offset, count, length))
 }
 
+fn units_number(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// Replaces the whole text.
 pub(super) fn replace_all(realm: &dyn Realm, node: &NodeRef, new: DomString) -> Result<(), Exception> {
+    let part = (0, length(node), units_number(units(&new).len()));
+    put(realm, node, new, part)
+}
+
+/// Adds to the end of a text.
+pub(super) fn append(realm: &dyn Realm, node: &NodeRef, more: &DomString) -> Result<(), Exception> {
+    replace(realm, node, length(node), 0, more)
+}
+
+/// <https://dom.spec.whatwg.org/#concept-text-split>
+pub(super) fn split(realm: &dyn Realm, node: &NodeRef, offset: u32) -> Result<NodeRef, Exception> {
+    // 1.–6. A new node with what is behind the offset.
+    let length = length(node);
+    if offset > length {
+        return Err(Exception::dom("IndexSizeError", "the offset is past the end"));
+    }
+    let document = node.document().ok_or_else(|| Exception::type_error("the node has no document"))?;
+    let new = Node::text(&document, substring(node, offset, length - offset)?);
+    // 7. It follows the node, and ranges with it.
+    if let Some(parent) = node.parent() {
+        mutation::insert(realm, &new, &parent, node.next_sibling().as_ref(), true)?;
+        live::split(node, offset, &new, &parent);
+    }
+    // 8.
+    replace(realm, node, offset, length - offset, &DomString::default())?;
+    Ok(new)
+}
+
+/// A node's new text, and which part of it was replaced by how much.
+fn put(
+    realm: &dyn Realm,
+    node: &NodeRef,
+    new: DomString,
+    (offset, count, length): (u32, u32, u32),
+) -> Result<(), Exception> {
     let Some(held) = node.character_data() else { return Ok(()) };
     changed();
     let old = std::mem::replace(&mut *lock(held), new);
     mutation::record_text(realm, node, old)?;
+    live::replaced(node, offset, count, length);
     match node.parent() {
         Some(parent) => crate::html::children_changed(realm, &parent),
         None => Ok(()),

@@ -7,6 +7,7 @@ use longhaul_idl::NodeOrDomString;
 use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm, Value};
 
 use super::node::{Node, NodeData, NodeRef, node, object};
+use super::range::live;
 use crate::html;
 
 fn hierarchy(message: &str) -> Exception {
@@ -134,11 +135,16 @@ pub(crate) fn insert(
     }
     if node.is_fragment() {
         for child in &nodes {
+            live::before_removal(child);
             child.unlink();
         }
         record_children(realm, node, &[], &nodes, None, None)?;
     }
-    // 5.–7. Into the node's document, then into the tree.
+    // 5. Ranges move on.
+    if let Some(child) = child {
+        live::before_insertion(parent, child, nodes.len());
+    }
+    // 6.–7. Into the node's document, then into the tree.
     let document = parent.document();
     for node in &nodes {
         match &document {
@@ -193,7 +199,8 @@ pub(crate) fn remove(realm: &dyn Realm, node: &NodeRef, recorded: bool) -> Resul
     let Some(parent) = node.parent() else { return Ok(()) };
     let was_connected = parent.is_connected_node();
     let (previous, next) = (node.previous_sibling(), node.next_sibling());
-    // 5. Iterators move on.
+    // 4.–5. Ranges and iterators move on.
+    live::before_removal(node);
     let document = node.document();
     if document.as_ref().and_then(|document| document.document_data()).is_some_and(|data| data.is_iterated())
     {
@@ -409,6 +416,15 @@ pub(crate) fn record_text(realm: &dyn Realm, target: &NodeRef, old: DomString) -
         Value::Null,
     ];
     realm.core("queueMutationRecord", args).map(drop)
+}
+
+/// <https://dom.spec.whatwg.org/#concept-node-ensure-pre-insertion-validity>
+pub(crate) fn ensure_pre_insertion_validity(
+    node: &NodeRef,
+    parent: &NodeRef,
+    child: Option<&NodeRef>,
+) -> Result<(), Exception> {
+    ensure_validity(node, parent, child, None)
 }
 
 /// <https://dom.spec.whatwg.org/#concept-node-ensure-pre-insertion-validity> at the end of a parent.

@@ -318,12 +318,12 @@ impl NodeMethods for Node {
                 mutation::remove(realm, &text, true)?;
                 continue;
             }
-            let mut joined = String::from(data);
+            let mut more = String::new();
             let mut gone = Vec::new();
             let mut next = Node::next_sibling(&text);
             while let Some(node) = next.filter(|node| matches!(node.data, NodeData::Text(_))) {
                 if let Some(data) = node.character_data() {
-                    joined.push_str(&lock(data));
+                    more.push_str(&lock(data));
                 }
                 next = Node::next_sibling(&node);
                 gone.push(node);
@@ -331,7 +331,12 @@ impl NodeMethods for Node {
             if gone.is_empty() {
                 continue;
             }
-            super::character_data::replace_all(realm, &text, joined.into())?;
+            let mut length = super::character_data::length(&text);
+            super::character_data::append(realm, &text, &more.into())?;
+            for node in &gone {
+                super::range::live::joined(node, &text, length);
+                length = length.saturating_add(super::character_data::length(node));
+            }
             for node in gone {
                 mutation::remove(realm, &node, true)?;
             }
@@ -602,7 +607,7 @@ impl CharacterDataMethods for Node {
     }
 
     fn append_data(self: &Arc<Self>, realm: &dyn Realm, data: DomString) -> Result<(), Exception> {
-        super::character_data::replace(realm, self, super::character_data::length(self), 0, &data)
+        super::character_data::append(realm, self, &data)
     }
 
     fn insert_data(
@@ -631,17 +636,7 @@ impl CharacterDataMethods for Node {
 
 impl TextMethods for Node {
     fn split_text(self: &Arc<Self>, realm: &dyn Realm, offset: u32) -> Result<ObjectRef, Exception> {
-        let length = super::character_data::length(self);
-        if offset > length {
-            return Err(Exception::dom("IndexSizeError", "the offset is past the end"));
-        }
-        let data = super::character_data::substring(self, offset, length - offset)?;
-        let new = Node::text(&own_document(self)?, data);
-        if let Some(parent) = self.parent() {
-            mutation::insert(realm, &new, &parent, Node::next_sibling(self).as_ref(), true)?;
-        }
-        super::character_data::replace(realm, self, offset, length - offset, &DomString::default())?;
-        Ok(object(new))
+        super::character_data::split(realm, self, offset).map(object)
     }
 
     fn whole_text(self: &Arc<Self>, _: &dyn Realm) -> Result<DomString, Exception> {

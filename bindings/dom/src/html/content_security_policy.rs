@@ -103,13 +103,28 @@ pub(super) fn sandboxes(policies: &PolicyContainer) -> Vec<String> {
         .collect()
 }
 
+/// A style that a policy does not allow is told of, though nothing is drawn.
+pub(super) fn is_style_allowed(realm: &dyn Realm, element: &NodeRef, attribute: Option<&str>) -> bool {
+    let Some(window) = super::elements::window_of(element) else { return true };
+    if window.environment().policy_container.csp.is_empty() {
+        return true;
+    }
+    let nonce = element.nonce_slot().filter(|_| is_nonceable(element));
+    match attribute {
+        Some(text) => allows_inline(realm, &window, Some(element), InlineContent::StyleAttribute, text),
+        None => {
+            let style = InlineContent::Style { nonce: nonce.as_deref() };
+            allows_inline(realm, &window, Some(element), style, &element.child_text())
+        }
+    }
+}
+
 /// <https://html.spec.whatwg.org/#attr-nonce>: a nonce that came with a policy is hidden from selectors.
 pub(super) fn hide_nonce(realm: &dyn Realm, element: &NodeRef) -> Result<(), Exception> {
     let Some(window) = super::elements::window_of(element) else { return Ok(()) };
     let nonce = element.attr_dom("nonce").filter(|nonce| !nonce.is_empty());
-    let (Some(nonce), false) = (nonce, window.environment().policy_container.csp.is_empty()) else {
-        return Ok(());
-    };
+    // Only a policy that came with the document hides it.
+    let (Some(nonce), true) = (nonce, window.has_policy_of_header()) else { return Ok(()) };
     element.set_attr(realm, "nonce", longhaul_idl::runtime::DomString::default())?;
     element.set_nonce_slot(Some(nonce));
     Ok(())

@@ -18,7 +18,7 @@ use crate::dom::element::{
     create_element, is_valid_attribute_name, is_valid_element_name, validate_and_extract,
 };
 use crate::dom::node::{Node, NodeData, NodeRef, lock, node, object, objects};
-use crate::dom::{by_class_name, by_tag_name, by_tag_name_ns, clone, mutation};
+use crate::dom::{Range, by_class_name, by_tag_name, by_tag_name_ns, clone, mutation};
 
 fn fire(realm: &dyn Realm, document: &NodeRef, name: &str, bubbles: bool) -> Result<(), Exception> {
     let init = Dictionary::new().with("bubbles", bubbles);
@@ -362,6 +362,10 @@ impl DocumentMethods for Node {
         }
     }
 
+    fn create_range(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
+        Ok(Range::of_document(self))
+    }
+
     fn create_node_iterator(
         self: &Arc<Self>,
         realm: &dyn Realm,
@@ -555,13 +559,16 @@ impl DocumentMethods for Node {
 }
 
 /// <https://html.spec.whatwg.org/#domparser>
-pub(crate) struct DomParser;
+pub(crate) struct DomParser {
+    /// The document of the window that it is of.
+    document: NodeRef,
+}
 
 longhaul_idl::platform_object!(DomParser => longhaul_idl::dom_parser);
 
 impl longhaul_idl::DOMParserStatics for DomParser {
-    fn construct(_: &dyn Realm) -> Result<ObjectRef, Exception> {
-        Ok(Arc::new(Self))
+    fn construct(realm: &dyn Realm) -> Result<ObjectRef, Exception> {
+        Ok(Arc::new(Self { document: own_document(realm)? }))
     }
 }
 
@@ -572,7 +579,7 @@ impl longhaul_idl::DOMParserMethods for DomParser {
         string: DomString,
         type_: longhaul_idl::DOMParserSupportedType,
     ) -> Result<ObjectRef, Exception> {
-        let url = own_document(realm)?.document_data().map(|data| data.url());
+        let url = self.document.document_data().map(|data| data.url());
         let url = url.ok_or_else(|| Exception::type_error("the realm has no document"))?;
         let parsed = document_of_text(realm, type_.as_str(), url.clone(), &string);
         Ok(parsed.unwrap_or_else(|error| {

@@ -14,7 +14,7 @@ use super::element_fetch::{self, Generation, Success};
 use super::focus;
 use super::script_element::{self, ScriptState};
 use crate::dom::node::{Node, NodeRef, lock, object, objects};
-use crate::dom::{Dataset, TokenList};
+use crate::dom::{Dataset, InlineStyle, TokenList};
 
 /// What HTML keeps for an element.
 pub(crate) enum ElementState {
@@ -83,7 +83,9 @@ impl ElementState {
 
 /// Whether HTML does something when the node is put into a document or taken out.
 pub(crate) fn minds_its_place(node: &Node) -> bool {
-    node.html_name().is_some_and(|name| {
+    // A nonce is hidden.
+    let has_nonce = || node.element().is_some() && node.has_attr("nonce");
+    let is_of_html = node.html_name().is_some_and(|name| {
         matches!(
             &**name,
             "script"
@@ -102,7 +104,8 @@ pub(crate) fn minds_its_place(node: &Node) -> bool {
                 | "object"
                 | "input"
         )
-    })
+    });
+    is_of_html || has_nonce()
 }
 
 pub(crate) fn window_of(element: &NodeRef) -> Option<Arc<WindowGlobal>> {
@@ -125,6 +128,9 @@ pub(super) fn parsed(realm: &dyn Realm, node: &NodeRef) -> Result<(), Exception>
     }
     if let Some(nonce) = node.attr_dom("nonce") {
         node.set_nonce_slot(Some(nonce));
+    }
+    if let Some(style) = node.attr("style") {
+        content_security_policy::is_style_allowed(realm, node, Some(&style));
     }
     if !minds_its_place(node) || !node.is_connected_node() {
         return Ok(());
@@ -176,7 +182,9 @@ pub(crate) fn connected(realm: &dyn Realm, node: &NodeRef) -> Result<(), Excepti
     match node.html_name().map(|name| &**name) {
         Some("script") => script_element::changed_by_script(realm, node),
         Some("iframe" | "frame") => browsing_context::frame_inserted(realm, node),
-        Some("style") => element_fetch::fire_later(realm, node, "load"),
+        Some("style") if content_security_policy::is_style_allowed(realm, node, None) => {
+            element_fetch::fire_later(realm, node, "load");
+        }
         _ => {}
     }
     Ok(())
@@ -255,8 +263,12 @@ pub(crate) fn attribute_changed(
     if name.starts_with("on") {
         return set_handler(realm, element, name, new);
     }
-    if &**name == "nonce" {
-        element.set_nonce_slot(new.cloned());
+    match (&**name, new) {
+        ("nonce", _) => element.set_nonce_slot(new.cloned()),
+        ("style", Some(style)) if !crate::dom::is_style_written() => {
+            content_security_policy::is_style_allowed(realm, element, Some(style));
+        }
+        _ => {}
     }
     let Some(kind) = element.html_name().map(|name| (**name).to_owned()) else { return Ok(()) };
     let is_connected = || element.is_connected_node();
@@ -628,6 +640,47 @@ impl HTMLElementStatics for Node {
     }
 }
 
+macro_rules! html_or_svg_element_members {
+    () => {
+        fn dataset(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
+            Ok(Arc::new(Dataset(Arc::clone(self))))
+        }
+
+        fn style(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
+            Ok(Arc::new(InlineStyle(Arc::clone(self))))
+        }
+
+        fn nonce(self: &Arc<Self>, _: &dyn Realm) -> Result<DomString, Exception> {
+            Ok(self.nonce_slot().unwrap_or_default())
+        }
+
+        fn set_nonce(self: &Arc<Self>, _: &dyn Realm, value: DomString) -> Result<(), Exception> {
+            self.set_nonce_slot(Some(value));
+            Ok(())
+        }
+
+        fn focus(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
+            // NOTE: of what is not drawn, frames alone can have it.
+            if let Some(context) = browsing_context::of_frame(self) {
+                focus::focus(realm, &context);
+            }
+            Ok(())
+        }
+
+        fn blur(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
+            Ok(())
+        }
+    };
+}
+
+impl SVGElementMethods for Node {
+    html_or_svg_element_members!();
+}
+
+impl MathMLElementMethods for Node {
+    html_or_svg_element_members!();
+}
+
 impl HTMLElementMethods for Node {
     fn inner_text(self: &Arc<Self>, _: &dyn Realm) -> Result<DomString, Exception> {
         // NOTE: nothing is drawn, so the text is that of `textContent`.
@@ -638,18 +691,7 @@ impl HTMLElementMethods for Node {
         crate::dom::document::replace_text(realm, self, &value)
     }
 
-    fn dataset(self: &Arc<Self>, _: &dyn Realm) -> Result<ObjectRef, Exception> {
-        Ok(Arc::new(Dataset(Arc::clone(self))))
-    }
-
-    fn nonce(self: &Arc<Self>, _: &dyn Realm) -> Result<DomString, Exception> {
-        Ok(self.nonce_slot().unwrap_or_default())
-    }
-
-    fn set_nonce(self: &Arc<Self>, _: &dyn Realm, value: DomString) -> Result<(), Exception> {
-        self.set_nonce_slot(Some(value));
-        Ok(())
-    }
+    html_or_svg_element_members!();
 
     fn click(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
         if matches!(self.html_name().map(|name| &**name), Some("button" | "input" | "select" | "textarea"))
@@ -658,18 +700,6 @@ impl HTMLElementMethods for Node {
             return Ok(());
         }
         realm.core("click", vec![Value::Object(object(Arc::clone(self)))]).map(drop)
-    }
-
-    fn focus(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
-        // NOTE: of what is not drawn, frames alone can have it.
-        if let Some(context) = browsing_context::of_frame(self) {
-            focus::focus(realm, &context);
-        }
-        Ok(())
-    }
-
-    fn blur(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
-        Ok(())
     }
 }
 
@@ -688,7 +718,7 @@ no_members! {
     HTMLCanvasElementMethods HTMLFontElementMethods HTMLLegendElementMethods HTMLProgressElementMethods
     HTMLMeterElementMethods HTMLDataListElementMethods HTMLParamElementMethods HTMLFrameSetElementMethods
     HTMLSourceElementMethods HTMLEmbedElementMethods HTMLVideoElementMethods HTMLAudioElementMethods
-    HTMLTrackElementMethods HTMLOptGroupElementMethods SVGElementMethods MathMLElementMethods
+    HTMLTrackElementMethods HTMLOptGroupElementMethods
 }
 
 impl HTMLStyleElementMethods for Node {

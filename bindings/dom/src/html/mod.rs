@@ -74,6 +74,7 @@ pub(crate) use message_port::{MessageChannel, MessagePort};
 pub(crate) use messaging::post_message_members;
 pub(crate) use parser::parse_fragment;
 pub(crate) use permissions_policy::SYNC_XHR;
+pub(crate) use script_element::not_started;
 pub(crate) use worker::{SharedWorker, Worker};
 pub(crate) use xml_parser::declared_encoding;
 

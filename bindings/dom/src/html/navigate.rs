@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use longhaul::fetch::{
     Body, CacheMode, CredentialsMode, Destination, EnvironmentSettings, FetchOptions, Mode, NavigationType,
-    NetworkError, PolicyContainer, Referrer, ReferrerPolicy, Request, RequestOrigin, check_frame_response,
-    determine_referrer,
+    NetworkError, PolicyContainer, PolicyDecision, Referrer, ReferrerPolicy, Request, RequestOrigin,
+    check_frame_response, determine_referrer,
 };
 use longhaul_idl::DocumentReadyState;
 use longhaul_idl::runtime::{Dictionary, Exception, Realm, Task, TaskSource, Value};
@@ -18,7 +18,7 @@ use super::loaded_document::{LoadedDocument, OpenerPolicy};
 use super::navigation_fetch::{NavigationResponse, fetch_for_navigation};
 use super::permissions_policy::CROSS_ORIGIN_ISOLATED;
 use super::session_history::{Entry, Place};
-use super::{WindowGlobal, javascript_url, loading, parser};
+use super::{WindowGlobal, csp_violation, javascript_url, loading, parser};
 use crate::dom::element::{create_element, html_name};
 use crate::dom::node::{Node, NodeRef, lock, object};
 use crate::resource_timing::{NavigationTiming, ResourceTiming};
@@ -244,6 +244,23 @@ pub(super) fn navigate(
         return;
     }
     if url.scheme() == "javascript" {
+        // A form may not run what it may not be sent to.
+        if navigation.form
+            && let Some(source) = &source
+        {
+            let mut request = Request::new(url.clone());
+            request.client = Some(Arc::clone(source.environment()));
+            request.destination = Destination::Document;
+            request.navigation_type = NavigationType::FormSubmission;
+            let policy = source.scope();
+            let policy = policy.user_agent().services().policy();
+            if csp_violation::told(realm, None, || policy.should_block_request(&request))
+                != PolicyDecision::Allowed
+            {
+                context.release_container(realm);
+                return;
+            }
+        }
         javascript_url::navigate(realm, context, &url, source.as_ref());
         return;
     }
@@ -258,7 +275,12 @@ pub(super) fn navigate(
             _ => url.origin(),
         });
     }
-    let creator = source.as_ref().map(|window| Arc::clone(window.scope().settings()));
+    // What is gone back to has its policies from who made it, and not from who goes there.
+    let creator = match &navigation.handling {
+        Handling::Traverse(entry) => entry.place().creator,
+        _ => None,
+    };
+    let creator = creator.or_else(|| source.as_ref().map(|window| Arc::clone(window.scope().settings())));
     // The realm in whose tasks this goes on: the container's, or its own.
     let (agent, id) = match context.frame().and_then(|frame| super::elements::window_of(&frame)) {
         Some(window) => (window.agent(), window.realm_id()),
@@ -608,6 +630,9 @@ fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
     let mut place = Place::new(loaded.url.clone(), window.realm_id());
     place.text = goal.srcdoc;
     place.body = goal.body;
+    if matches!(loaded.url.scheme(), "about" | "blob" | "data") {
+        place.creator.clone_from(&goal.creator);
+    }
     match goal.handling {
         Handling::Traverse(entry) => {
             entry.change(|known| known.document = window.realm_id());

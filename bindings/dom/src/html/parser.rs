@@ -487,13 +487,16 @@ impl TreeSink for Sink {
         }
     }
 
-    fn create_element(&self, name: QualName, attrs: Vec<Attribute>, _: ElementFlags) -> NodeRef {
+    fn create_element(&self, name: QualName, attrs: Vec<Attribute>, flags: ElementFlags) -> NodeRef {
         let element = create_element(&self.owner, name);
         for attribute in attrs {
             element.put_attribute_quietly(attribute.name, (&*attribute.value).into());
         }
         if element.is_html("script") {
             script_element::made_by_parser(&element, self.inert, self.line.get());
+            if flags.had_duplicate_attributes {
+                script_element::had_duplicates(&element);
+            }
         }
         element
     }

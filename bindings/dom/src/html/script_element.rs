@@ -28,6 +28,8 @@ struct State {
     not_force_async: bool,
     already_started: bool,
     line: u64,
+    /// Whether an attribute was written twice.
+    duplicates: bool,
     prepared_in: Weak<Node>,
     module: bool,
     from_external: bool,
@@ -72,9 +74,31 @@ pub(super) fn made_by_parser(element: &NodeRef, inert: bool, line: u64) {
     state.line = line;
 }
 
+/// A parser has dropped attributes of it.
+pub(super) fn had_duplicates(element: &NodeRef) {
+    if let Some(state) = state(element) {
+        lock(state).duplicates = true;
+    }
+}
+
+/// <https://w3c.github.io/webappsec-csp/#is-element-nonceable>
+fn is_nonceable(element: &NodeRef) -> bool {
+    !state(element).is_some_and(|state| lock(state).duplicates)
+        && content_security_policy::is_nonceable(element)
+}
+
 pub(super) fn already_started(element: &NodeRef) {
     if let Some(state) = state(element) {
         lock(state).already_started = true;
+    }
+}
+
+/// It may run yet, whoever made it.
+pub(crate) fn not_started(element: &NodeRef) {
+    if let Some(state) = state(element) {
+        let mut state = lock(state);
+        state.already_started = false;
+        state.parser_inserted = false;
     }
 }
 
@@ -179,7 +203,7 @@ fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
         return Outcome::Nothing;
     }
     // 20. Inline scripts that a policy refuses.
-    let nonce = element.nonce_slot().filter(|_| content_security_policy::is_nonceable(element));
+    let nonce = element.nonce_slot().filter(|_| is_nonceable(element));
     let inline = InlineContent::Script { nonce: nonce.as_deref(), parser_inserted: by_parser };
     if !has("src")
         && !content_security_policy::allows_inline(realm, &window, Some(element), inline, &source_text)
@@ -225,6 +249,9 @@ fn prepare(realm: &dyn Realm, element: &NodeRef) -> Outcome {
             kind == Kind::Module,
         );
         request.initiator_type = Some("script".to_owned());
+        if !is_nonceable(element) {
+            request.cryptographic_nonce_metadata.clear();
+        }
         request.parser_metadata =
             if by_parser { ParserMetadata::ParserInserted } else { ParserMetadata::NotParserInserted };
         match element.attr("integrity") {

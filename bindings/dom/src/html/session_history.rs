@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
+use longhaul::fetch::EnvironmentSettings;
 use longhaul_idl::runtime::RealmId;
 use url::Url;
 
@@ -31,11 +32,13 @@ pub(super) struct Place {
     pub(super) text: Option<String>,
     /// The form that was sent for it, and its type.
     pub(super) body: Option<Arc<(Vec<u8>, String)>>,
+    /// Whose policies and origin such a document has.
+    pub(super) creator: Option<Arc<EnvironmentSettings>>,
 }
 
 impl Place {
     pub(super) fn new(url: Url, document: RealmId) -> Self {
-        Self { url, state: None, version: next_version(), document, text: None, body: None }
+        Self { url, state: None, version: next_version(), document, text: None, body: None, creator: None }
     }
 }
 

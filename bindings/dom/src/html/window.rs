@@ -1,6 +1,6 @@
 //! <https://html.spec.whatwg.org/#the-window-object>
 
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use longhaul::fetch::{EnvironmentSettings, PolicyDecision, ReferrerPolicy};
@@ -38,6 +38,8 @@ pub struct WindowGlobal {
     /// Whether its document is the initial `about:blank`.
     initial: AtomicBool,
     opener_policy: Mutex<OpenerPolicy>,
+    /// How many of its policies its own text has given.
+    own_policies: AtomicUsize,
     permissions_policy: Mutex<PermissionsPolicy>,
     /// The status of its document's response.
     status: AtomicU16,
@@ -120,6 +122,7 @@ impl WindowGlobal {
                 sandbox,
                 initial: AtomicBool::new(false),
                 opener_policy: Mutex::default(),
+                own_policies: AtomicUsize::new(0),
                 permissions_policy: Mutex::default(),
                 status: AtomicU16::new(0),
                 held_document: Mutex::default(),
@@ -225,6 +228,11 @@ impl WindowGlobal {
         *lock(&self.permissions_policy) = policy;
     }
 
+    /// <https://w3c.github.io/webappsec-csp/#csp-list-contains-a-header-delivered-content-security-policy>
+    pub(super) fn has_policy_of_header(&self) -> bool {
+        self.environment().policy_container.csp.len() > self.own_policies.load(Ordering::Relaxed)
+    }
+
     pub(super) fn status(&self) -> u16 {
         self.status.load(Ordering::Relaxed)
     }
@@ -283,6 +291,7 @@ impl WindowGlobal {
         let equivalent = meta.attr("http-equiv").unwrap_or_default();
         if equivalent.eq_ignore_ascii_case("content-security-policy") && in_head {
             let policies = content_security_policy::of_meta(&content);
+            self.own_policies.fetch_add(policies.len(), Ordering::Relaxed);
             self.scope.change_settings(|settings| settings.policy_container.csp.extend(policies));
             let container = self.scope.settings().policy_container.clone();
             content_security_policy::restrict_evaluation(realm, &container)?;

@@ -187,3 +187,64 @@ async fn documents_without_an_address_have_the_policies_of_who_made_them() {
     assert_eq!(lines, ["about:", "blob:", "data:"], "{:#?}", opened.errors);
     assert_eq!(opened.near.requests().len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn styles_are_asked_about_and_nonces_hidden() {
+    let opened = under(
+        "style-src 'nonce-abc'; script-src 'nonce-abc'",
+        "<style id=refused>x {}</style><style nonce=abc onload='1'></style><p style='a: b'></p><svg nonce=abc id=svg></svg><div nonce=abc id=div></div>
+         <script nonce=abc onclick onclick>console.log('twice')</script>
+         <script nonce=abc>
+           document.querySelector('p').style.color = 'red';
+           document.querySelector('p').setAttribute('style', 'c: d');
+           for (const id of ['svg', 'div']) { const e = document.getElementById(id); console.log(e.nonce, e.getAttribute('nonce') === ''); }
+           console.log(setTimeout('1'), setInterval('1'));
+         </script>",
+    )
+    .await;
+    let mut lines = opened.console.clone();
+    let mut violations: Vec<String> = lines.extract_if(.., |line| line.starts_with("violation")).collect();
+    violations.sort();
+    assert_eq!(lines, ["abc true", "abc true", "0 0"], "{:#?}", opened.errors);
+    assert_eq!(
+        violations,
+        [
+            "violation script-src eval enforce ",
+            "violation script-src eval enforce ",
+            "violation script-src-attr inline enforce ",
+            "violation script-src-attr inline enforce ",
+            "violation script-src-elem inline enforce ",
+            "violation style-src-attr inline enforce ",
+            "violation style-src-attr inline enforce ",
+            "violation style-src-elem inline enforce ",
+        ]
+    );
+    // A policy of the document's own text hides nothing.
+    let page = "<meta http-equiv=content-security-policy content=\"script-src 'nonce-abc'\"><script nonce=abc>console.log(document.currentScript.getAttribute('nonce'))</script>";
+    let opened = Site::new().page(page).open().await;
+    opened.expect(&["abc"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_gone_back_to_has_the_policies_of_who_made_it() {
+    let page = "<script nonce=abc>
+        addEventListener('message', (e) => {
+          console.log(e.data);
+          const frame = document.querySelector('iframe');
+          if (e.data === 'lenient') frame.contentWindow.history.back();
+        });
+        onload = () => {
+          const frame = document.createElement('iframe');
+          frame.src = URL.createObjectURL(new Blob([`<script nonce=abc>parent.postMessage('made', '*')<\\/script><script>parent.postMessage('never', '*')<\\/script>`], { type: 'text/html' }));
+          frame.onload = () => { if (!window.went) { window.went = true; frame.src = '/lenient'; } };
+          document.body.append(frame);
+        };</script>";
+    let headers =
+        ["Content-Type: text/html", "Content-Security-Policy: script-src 'nonce-abc'; connect-src 'none'"];
+    let opened = Site::new()
+        .file("/", &headers, &format!("<body>{page}"))
+        .html("/lenient", "<script>parent.postMessage('lenient', '*')</script>")
+        .open()
+        .await;
+    opened.expect(&["made", "lenient", "made"]);
+}

@@ -17,6 +17,7 @@ mod messaging;
 mod modules;
 mod navigation;
 mod policies;
+mod ranges;
 mod scripts;
 mod traversal;
 mod xml;

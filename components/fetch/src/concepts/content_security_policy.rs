@@ -67,16 +67,21 @@ impl PolicyCheck for ContentSecurityPolicies {
     /// <https://w3c.github.io/webappsec-csp/#report-for-request>
     fn report_violations(&self, request: &Request) {
         let Some((list, request_for_csp)) = csp_list(request) else { return };
-        self.report(request, 0, list.report_violations_for_request(&request_for_csp));
+        if !is_page(request) {
+            self.report(request, 0, list.report_violations_for_request(&request_for_csp));
+        }
     }
 
     /// <https://w3c.github.io/webappsec-csp/#should-block-request>, and of a form
     /// <https://w3c.github.io/webappsec-csp/#should-block-navigation-request>
     fn should_block_request(&self, request: &Request) -> PolicyDecision {
         let Some((list, request_for_csp)) = csp_list(request) else { return PolicyDecision::Allowed };
-        let (result, violations) = list.should_request_be_blocked(&request_for_csp);
-        let decision = decision(result, &violations);
-        self.report(request, 0, violations);
+        let mut decision = PolicyDecision::Allowed;
+        if !is_page(request) {
+            let (result, violations) = list.should_request_be_blocked(&request_for_csp);
+            decision = self::decision(result, &violations);
+            self.report(request, 0, violations);
+        }
         if decision == PolicyDecision::Allowed && request.navigation_type == NavigationType::FormSubmission {
             let (decision, violations) = documents::form_submission(&list, request_for_csp);
             self.report(request, 0, violations);
@@ -87,7 +92,9 @@ impl PolicyCheck for ContentSecurityPolicies {
 
     /// <https://w3c.github.io/webappsec-csp/#should-block-response>
     fn should_block_response(&self, request: &Request, response: &Response) -> PolicyDecision {
-        let Some((list, request_for_csp)) = csp_list(request) else { return PolicyDecision::Allowed };
+        let Some((list, request_for_csp)) = csp_list(request).filter(|_| !is_page(request)) else {
+            return PolicyDecision::Allowed;
+        };
         let response_for_csp = CspResponse {
             url: response.url().unwrap_or_else(|| request.current_url()).clone(),
             redirect_count: u32::from(request.redirect_count),
@@ -232,6 +239,14 @@ fn csp_list(request: &Request) -> Option<(CspList, CspRequest)> {
     Some((list, request))
 }
 
+/// Whether a request is for what takes a page's place, or is another page.
+///
+/// DEVIATION: the standard asks `connect-src` of destinations that it does not name, of which this is one; browsers let pages lead
+/// wherever they like.
+fn is_page(request: &Request) -> bool {
+    request.destination == Destination::Document
+}
+
 /// What `'self'` means to a container's policies; to those that came without an origin it is the environment's.
 pub(super) fn self_origin(container: &PolicyContainer, own: Origin) -> Origin {
     container.csp_self_origin.as_deref().map_or(own, parse_origin)
@@ -302,6 +317,40 @@ mod tests {
         let socket = |request: &mut Request| request.mode = Mode::WebSocket;
         assert!(!is_blocked("connect-src wss://b.example", socket));
         assert!(is_blocked("connect-src 'none'", socket));
+    }
+
+    #[test]
+    fn pages_may_lead_anywhere_but_forms_may_not() {
+        let policy = "default-src 'none'; form-action 'self'";
+        let page = |request: &mut Request| request.destination = Destination::Document;
+        let form = |request: &mut Request| {
+            request.destination = Destination::Document;
+            request.navigation_type = NavigationType::FormSubmission;
+        };
+        assert!(!is_blocked(policy, page) && is_blocked(policy, form));
+        assert!(is_blocked(policy, |request| request.destination = Destination::Iframe));
+        let mut own = request(&[(policy, CspDisposition::Enforce)], "https://a.example/x");
+        form(&mut own);
+        let policies = ContentSecurityPolicies::default();
+        assert_eq!(policies.should_block_request(&own), PolicyDecision::Allowed);
+        // Where it is led to counts as well.
+        own.url_list.push(Url::parse("https://b.example/").unwrap());
+        own.redirect_count = 1;
+        assert_ne!(policies.should_block_request(&own), PolicyDecision::Allowed);
+    }
+
+    #[test]
+    fn self_is_where_a_policy_came_from() {
+        let policy = "img-src 'self'";
+        let image = |request: &mut Request, own: &str| {
+            request.destination = Destination::Image;
+            let mut client = EnvironmentSettings::clone(request.client.as_ref().unwrap());
+            client.origin = Origin::new_opaque();
+            client.policy_container.csp_self_origin = Some(own.to_owned());
+            request.client = Some(client.into_shared());
+        };
+        assert!(!is_blocked(policy, |request| image(request, "https://b.example")));
+        assert!(is_blocked(policy, |request| image(request, "https://a.example")));
     }
 
     #[test]
