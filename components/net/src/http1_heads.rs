@@ -338,7 +338,14 @@ fn parse_head(bytes: &[u8]) -> Option<Parsed> {
     }
     match extract_length(&headers) {
         Ok(None) => {}
-        Ok(Some(length)) => for_hyper.extend_from_slice(format!("content-length: {length}\r\n").as_bytes()),
+        Ok(Some(length)) => {
+            for_hyper.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
+            // RFC 9110, 8.6: no length is ever sent with 204, while a 304 may tell the length of what has not changed. A server that
+            // announces a body here may send it too, and the next response must not begin with it.
+            if length > 0 && status == 204 {
+                for_hyper.extend_from_slice(b"connection: close\r\n");
+            }
+        }
         // hyper, for which 3 and 03 are the same, is to refuse it too.
         Err(()) => for_hyper.extend_from_slice(b"content-length: 0, 1\r\n"),
     }
@@ -411,6 +418,21 @@ impl Trim for [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_response_that_announces_a_body_it_cannot_have_is_the_connections_last() {
+        for (head, is_last) in [
+            ("HTTP/1.1 204 \r\nContent-Length: 5\r\n\r\n", true),
+            ("HTTP/1.1 304 \r\nContent-Length: 5\r\n\r\n", false),
+            ("HTTP/1.1 204 \r\nContent-Length: 0\r\n\r\n", false),
+            ("HTTP/1.1 304 \r\n\r\n", false),
+            ("HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\n", false),
+        ] {
+            let parsed = parse_head(head.as_bytes()).expect("it is sound");
+            assert_eq!(find(&parsed.for_hyper, b"connection: close").is_some(), is_last, "{head:?}");
+            assert!(parsed.head.headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case(b"connection")));
+        }
+    }
 
     #[test]
     fn the_end_of_a_head_is_found_however_it_is_cut() {
