@@ -132,9 +132,8 @@ impl LocationMethods for Location {
 
     fn set_protocol(self: &Arc<Self>, realm: &dyn Realm, value: String) -> Result<(), Exception> {
         let mut url = self.url()?;
-        if quirks::set_protocol(&mut url, &value).is_err()
-            && !value.starts_with(|c: char| c.is_ascii_alphabetic())
-        {
+        // 4., 5. NOTE: where a scheme may not take another's place, nothing changes, and that is no failure.
+        if quirks::set_protocol(&mut url, &value).is_err() && !begins_with_a_scheme(&value) {
             return Err(Exception::dom("SyntaxError", format!("{} is no scheme", crate::shown(&value))));
         }
         if matches!(url.scheme(), "http" | "https") {
@@ -167,5 +166,30 @@ impl LocationMethods for Location {
 
     fn reload(self: &Arc<Self>, realm: &dyn Realm) -> Result<(), Exception> {
         self.navigate(realm, self.url()?, true, true)
+    }
+}
+
+/// Whether the URL parser, from its scheme start state, reads a scheme in this text and a colon behind it.
+///
+/// <https://url.spec.whatwg.org/#scheme-start-state>
+fn begins_with_a_scheme(text: &str) -> bool {
+    let read: String = text.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect();
+    let scheme = read.split(':').next().unwrap_or_default();
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_scheme_is() {
+        for text in ["x", "X:", "https", "a+b-c.d1:rest", "ht\ntp", "x:\0"] {
+            assert!(begins_with_a_scheme(text), "{text:?}");
+        }
+        for text in ["", ":", "\n", "1x", "x\0", "x ", "x!", "x\u{80}", "†x", "-x:"] {
+            assert!(!begins_with_a_scheme(text), "{text:?}");
+        }
     }
 }
