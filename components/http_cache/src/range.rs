@@ -27,9 +27,6 @@ impl Asked {
             return None;
         }
         let (first, last) = set.trim().split_once('-')?;
-        let number = |text: &str| {
-            if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse::<u64>().ok() } else { None }
-        };
         match (first.trim(), last.trim()) {
             ("", "") => None,
             ("", last) => Some(Asked::Last(number(last)?)),
@@ -51,6 +48,11 @@ impl Asked {
     }
 }
 
+/// A position or a length: digits and nothing else, where Rust would take a plus sign before them.
+fn number(text: &str) -> Option<u64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
 /// What a 206 holds: which bytes, and of how many.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-14.4>
@@ -62,10 +64,10 @@ pub(crate) fn content_range(headers: &Headers) -> Option<(Range<u64>, Option<u64
     }
     let (range, complete) = rest.trim().split_once('/')?;
     let (first, last) = range.split_once('-')?;
-    let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    let (first, last) = (number(first.trim())?, number(last.trim())?);
     let complete = match complete.trim() {
         "*" => None,
-        complete => Some(complete.parse::<u64>().ok()?),
+        complete => Some(number(complete)?),
     };
     let end = last.checked_add(1)?;
     (first <= last && complete.is_none_or(|complete| end <= complete)).then_some((first..end, complete))
@@ -108,9 +110,15 @@ mod tests {
         let parse = |value: &'static str| content_range(&[("Content-Range", value)].into_iter().collect());
         assert_eq!(parse("bytes 2-4/10"), Some((2..5, Some(10))));
         assert_eq!(parse("bytes 2-4/*"), Some((2..5, None)));
-        for nonsense in
-            ["bytes 4-2/10", "bytes 2-10/10", "bytes */10", "bytes=2-4/10", "bytes 0-18446744073709551615/*"]
-        {
+        for nonsense in [
+            "bytes 4-2/10",
+            "bytes 2-10/10",
+            "bytes */10",
+            "bytes=2-4/10",
+            "bytes 0-18446744073709551615/*",
+            "bytes +2-4/10",
+            "bytes 2-4/+10",
+        ] {
             assert_eq!(parse(nonsense), None, "{nonsense}");
         }
     }
