@@ -82,7 +82,9 @@ struct Deaf {
 
 impl Peer for Deaf {
     fn receive(&mut self, bytes: &[u8]) {
-        panic!("{} hears {}", self.address, bytes.escape_ascii());
+        // A resolver may choose the port too, and then a handshake comes where no TLS is: alerts (21) and handshakes (22).
+        let is_handshake = matches!(bytes, [21 | 22, 3, ..]);
+        assert!(is_handshake, "{} hears {}", self.address, bytes.escape_ascii());
     }
 
     fn next(&mut self) -> Says {
