@@ -231,6 +231,7 @@ pub struct Engine {
     shared: Rc<Shared>,
     runtime: Runtime,
     interrupted: Arc<AtomicBool>,
+    memory: Option<usize>,
     /// The realms that have ended since what they left was last collected.
     uncollected: Cell<usize>,
 }
@@ -267,7 +268,7 @@ impl Engine {
             },
         )));
         runtime.set_loader(Modules(Rc::downgrade(&shared)), Modules(Rc::downgrade(&shared)));
-        Ok(Self { shared, runtime, interrupted, uncollected: Cell::new(0) })
+        Ok(Self { shared, runtime, interrupted, memory: limits.memory, uncollected: Cell::new(0) })
     }
 
     /// A handle that ends scripts from other threads.
@@ -457,14 +458,24 @@ impl Engine {
 
     /// A context, also while another one is entered.
     #[allow(unsafe_code, reason = "the engine locks its runtime to make one")]
+    /// NOTE: QuickJS frees a context that it runs out of memory for while its collector still knows of it. So one context is made
+    /// whatever the limit; if that was too much, the next allocation fails.
     fn new_context(&self) -> Result<Context, rquickjs::Error> {
         let entered = self.shared.entered.get() > 0;
         let other = self.shared.realms().into_iter().find_map(|realm| realm.context.borrow().clone());
-        let Some(other) = other.filter(|_| entered) else { return Context::full(&self.runtime) };
+        let Some(other) = other.filter(|_| entered) else {
+            self.runtime.set_memory_limit(0);
+            let made = Context::full(&self.runtime);
+            self.runtime.set_memory_limit(self.memory.unwrap_or(0));
+            return made;
+        };
         // SAFETY: the runtime lives and is locked by a caller on this thread; the new context has one reference, which the
         // owner takes over.
         unsafe {
-            let made = rquickjs::qjs::JS_NewContext(other.get_runtime_ptr());
+            let runtime = other.get_runtime_ptr();
+            rquickjs::qjs::JS_SetMemoryLimit(runtime, 0);
+            let made = rquickjs::qjs::JS_NewContext(runtime);
+            rquickjs::qjs::JS_SetMemoryLimit(runtime, self.memory.unwrap_or(0) as rquickjs::qjs::size_t);
             let made = std::ptr::NonNull::new(made).ok_or(rquickjs::Error::Allocation)?;
             Ok(Context::from_raw(made, self.runtime.clone()))
         }

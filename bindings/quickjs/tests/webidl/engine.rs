@@ -90,6 +90,19 @@ fn no_microtask_runs_once_an_engine_is_interrupted() {
 }
 
 #[test]
+fn a_realm_that_there_is_no_memory_for_leaves_nothing_behind() {
+    let empty = Engine::new(EngineLimits::default()).unwrap().memory_used();
+    for more in (0..96 << 10).step_by(1 << 10) {
+        let engine = Engine::new(EngineLimits { memory: Some(empty + more), stack: None }).unwrap();
+        let (agent, errors) = (Arc::<Agent>::default(), Rc::default());
+        let error = engine.create_realm(options(&agent, &errors)).unwrap_err();
+        assert_eq!(error.kind, ScriptErrorKind::Mount, "{error}");
+        // What it drops is collected, which fails where something is gone that the collector knows of.
+        drop(engine);
+    }
+}
+
+#[test]
 fn memory_and_stack_are_limited() {
     let engine = Engine::new(EngineLimits { memory: Some(32 << 20), stack: Some(256 << 10) }).unwrap();
     let (agent, errors) = (Arc::<Agent>::default(), Rc::default());
