@@ -144,6 +144,10 @@ async fn ask_service_worker(params: &mut FetchParams) -> Result<Option<Response>
     if let Some(body) = &mut params.request.body {
         drop(body.take_content());
     }
+    // What ended while the worker was asked ended for the reason for which it was.
+    if let Some(reason @ (NetworkError::Aborted | NetworkError::Terminated)) = response.reason() {
+        return Err(reason.clone());
+    }
     check_service_worker_response(&params.request, &response)?;
     // Its body's sizes are those of what the worker fetched; what it made itself is counted here.
     match response.unfiltered().body_sizes.clone() {
