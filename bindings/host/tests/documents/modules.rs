@@ -90,7 +90,7 @@ async fn modules_import_each_other_without_holding_up_the_page() {
 async fn a_page_that_waits_for_a_module_can_be_ended() {
     let limits = AgentLimits { task: std::time::Duration::from_secs(2), ..AgentLimits::default() };
     // A dynamic import, whose answer never comes.
-    let page = "<script>import('/hangs.js?after=never').finally(() => console.log('never'));
+    let page = "<script>import('/hangs.js?after=never').then(() => console.log('never'), () => {});
         setTimeout(() => console.log('meanwhile'), 0)</script>";
     let opened = Site::new().limits(limits).page(page).js("/hangs.js", "").open_until("meanwhile").await;
     opened.expect(&["meanwhile"]);
