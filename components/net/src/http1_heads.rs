@@ -31,6 +31,8 @@ pub(crate) struct Heads(Arc<Mutex<Passing>>);
 struct Passing {
     /// The method and the headers of the request that hyper is about to write.
     request: Option<(http::Method, RequestHeaders)>,
+    /// The request asks for what has changed only.
+    is_conditional: bool,
     /// The next bytes to be read are a response's head.
     expects_response: bool,
     response: Option<ResponseHead>,
@@ -43,7 +45,13 @@ impl Heads {
 
     /// A request is handed to hyper.
     pub(crate) fn begin(&self, method: http::Method, headers: RequestHeaders) {
-        *self.lock() = Passing { request: Some((method, headers)), expects_response: true, response: None };
+        let is_conditional = headers.iter().any(|(name, _)| is_condition(name));
+        *self.lock() = Passing {
+            request: Some((method, headers)),
+            is_conditional,
+            expects_response: true,
+            response: None,
+        };
     }
 
     /// The head of the final response, as soon as hyper has given its own idea of it.
@@ -121,7 +129,9 @@ impl<Io> WithHeads<Io> {
                 }
             };
             self.searched = 0;
-            let Some(parsed) = (end <= self.longest).then(|| parse_head(&self.arrived[..end])).flatten()
+            let is_conditional = self.heads.lock().is_conditional;
+            let Some(parsed) =
+                (end <= self.longest).then(|| parse_head(&self.arrived[..end], is_conditional)).flatten()
             else {
                 self.pass();
                 return;
@@ -308,8 +318,17 @@ struct Parsed {
     for_hyper: Vec<u8>,
 }
 
+/// Whether a header of that name makes a request conditional.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9110.html#section-13.1>
+fn is_condition(name: &[u8]) -> bool {
+    let conditions: [&[u8]; 5] =
+        [b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range"];
+    conditions.iter().any(|condition| name.eq_ignore_ascii_case(condition))
+}
+
 /// None for what hyper is to see, and refuse, as it came.
-fn parse_head(bytes: &[u8]) -> Option<Parsed> {
+fn parse_head(bytes: &[u8], is_conditional: bool) -> Option<Parsed> {
     let mut lines = lines(bytes);
     let (version, status, reason) = parse_status_line(lines.next()?)?;
     let mut headers = Vec::new();
@@ -340,9 +359,9 @@ fn parse_head(bytes: &[u8]) -> Option<Parsed> {
         Ok(None) => {}
         Ok(Some(length)) => {
             for_hyper.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
-            // RFC 9110, 8.6: no length is ever sent with 204, while a 304 may tell the length of what has not changed. A server that
-            // announces a body here may send it too, and the next response must not begin with it.
-            if length > 0 && status == 204 {
+            // RFC 9110, 8.6: no length is ever sent with 204, while a 304 may tell the length of what has not changed, where it was
+            // asked. A server that announces a body elsewhere may send it too, and the next response must not begin with it.
+            if length > 0 && (status == 204 || (status == 304 && !is_conditional)) {
                 for_hyper.extend_from_slice(b"connection: close\r\n");
             }
         }
@@ -421,14 +440,16 @@ mod tests {
 
     #[test]
     fn a_response_that_announces_a_body_it_cannot_have_is_the_connections_last() {
-        for (head, is_last) in [
-            ("HTTP/1.1 204 \r\nContent-Length: 5\r\n\r\n", true),
-            ("HTTP/1.1 304 \r\nContent-Length: 5\r\n\r\n", false),
-            ("HTTP/1.1 204 \r\nContent-Length: 0\r\n\r\n", false),
-            ("HTTP/1.1 304 \r\n\r\n", false),
-            ("HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\n", false),
+        for (head, is_conditional, is_last) in [
+            ("HTTP/1.1 204 \r\nContent-Length: 5\r\n\r\n", false, true),
+            ("HTTP/1.1 204 \r\nContent-Length: 5\r\n\r\n", true, true),
+            ("HTTP/1.1 304 \r\nContent-Length: 5\r\n\r\n", false, true),
+            ("HTTP/1.1 304 \r\nContent-Length: 5\r\n\r\n", true, false),
+            ("HTTP/1.1 204 \r\nContent-Length: 0\r\n\r\n", false, false),
+            ("HTTP/1.1 304 \r\n\r\n", false, false),
+            ("HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\n", false, false),
         ] {
-            let parsed = parse_head(head.as_bytes()).expect("it is sound");
+            let parsed = parse_head(head.as_bytes(), is_conditional).expect("it is sound");
             assert_eq!(find(&parsed.for_hyper, b"connection: close").is_some(), is_last, "{head:?}");
             assert!(parsed.head.headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case(b"connection")));
         }

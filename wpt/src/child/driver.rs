@@ -1,9 +1,15 @@
 //! What a driver does for a test: the automation that testdriver.js asks for, and the user's side of background fetches.
 
+use std::time::Duration;
+
 use longhaul::UserAgent;
 use longhaul::background_fetch::{PermissionState, Registration};
 use serde_json::{Value, json};
 use url::Url;
+
+/// How long an answer waits for what service workers have under way. The suite's tests were written beside drivers that live outside
+/// of the browser: by the time one of those answers, a worker that was being registered is active.
+const UNDER_WAY: Duration = Duration::from_millis(500);
 
 /// Acts on a user agent.
 pub(super) struct Driver {
@@ -29,6 +35,8 @@ impl Driver {
                     other => return Err(format!("{other} is no state of a permission")),
                 };
                 self.user_agent.permissions().set(text("name")?, text("origin")?, state);
+                let idle = self.user_agent.service_workers().idle();
+                let _ = tokio::time::timeout(UNDER_WAY, idle).await;
                 Ok(Value::Null)
             }
             "delete_all_cookies" => {
