@@ -81,9 +81,12 @@ impl SearchVariance {
 }
 
 /// A dictionary of flags and inner lists of strings; other members, and parameters, make it unreadable.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9651#section-4.2.2>
 fn dictionary(text: &str) -> Option<Vec<(String, Member)>> {
+    const BLANK: [char; 2] = [' ', '\t'];
     let mut members = Vec::new();
-    let mut rest = text.trim();
+    let mut rest = text.trim_matches(' ');
     while !rest.is_empty() {
         let end = rest
             .find(|character: char| {
@@ -91,7 +94,7 @@ fn dictionary(text: &str) -> Option<Vec<(String, Member)>> {
             })
             .unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
-        if name.is_empty() {
+        if !name.starts_with(|first: char| first.is_ascii_lowercase() || first == '*') {
             return None;
         }
         let (member, after) = match after.strip_prefix('=') {
@@ -108,9 +111,9 @@ fn dictionary(text: &str) -> Option<Vec<(String, Member)>> {
             }
         };
         members.push((name.to_owned(), member));
-        rest = after.trim_start();
+        rest = after.trim_start_matches(BLANK);
         if !rest.is_empty() {
-            rest = rest.strip_prefix(',')?.trim_start();
+            rest = rest.strip_prefix(',')?.trim_start_matches(BLANK);
             if rest.is_empty() {
                 return None;
             }
@@ -137,7 +140,8 @@ fn inner_list(text: &str) -> Option<(Vec<String>, &str)> {
                     (_, escaped @ ('"' | '\\')) => string.push(escaped),
                     _ => return None,
                 },
-                (_, character) => string.push(character),
+                (_, character @ ' '..='~') => string.push(character),
+                _ => return None,
             }
         };
         rest = &rest[end..];
@@ -176,6 +180,14 @@ mod tests {
     fn what_cannot_be_read_says_nothing() {
         for value in
             ["", "params=?0", "params=1", "params=(a)", "except=(\"a\")", "params, ", "key-order=()", "P"]
+                .into_iter()
+                .chain([
+                    "params, 1",
+                    "params, -a=?1",
+                    "params=(\"\u{e9}\")",
+                    "params=(\"\t\")",
+                    "\u{3000}params",
+                ])
         {
             assert_eq!(parse(value), None, "{value}");
         }
