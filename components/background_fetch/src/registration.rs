@@ -152,15 +152,7 @@ impl Registration {
     ///
     /// Whether it was still active. Resolves once the abort survives a crash.
     pub async fn abort(&self) -> bool {
-        let mut active = false;
-        self.abort_then(|told| active = told).await;
-        active
-    }
-
-    /// [`abort`](Registration::abort) that tells whether it was still active by a call. The functional event waits (briefly) until
-    /// that call has returned.
-    pub async fn abort_then(&self, told: impl FnOnce(bool)) {
-        self.driver.abort(&self.fetch, told).await;
+        self.driver.abort(&self.fetch).await
     }
 
     /// The user pauses it. Does nothing where a request is not a `GET`, since that one could not be sent again.

@@ -51,6 +51,11 @@ pub fn judge(
     }
 }
 
+/// The end of what a request wants of a resource that is so long, where that is known.
+pub fn wanted_end(request: &HeaderList, complete_length: Option<u64>) -> Option<u64> {
+    validation::wanted_end(validation::author_range(request), complete_length)
+}
+
 /// What a response's `Content-Range` says: the first byte, the last and the length of the whole.
 pub fn content_range(value: &[u8]) -> Option<(u64, u64, Option<u64>)> {
     let headers: HeaderList = [("Content-Range", value)].into_iter().collect();

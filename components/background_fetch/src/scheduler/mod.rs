@@ -13,7 +13,7 @@ mod fairness;
 mod perform;
 mod retry;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 use std::time::Duration;
@@ -249,7 +249,7 @@ pub struct Scheduler {
     connectivity: Connectivity,
     fetches: BTreeMap<FetchKey, Fetch>,
     /// Where each running attempt belongs.
-    attempts: HashMap<AttemptId, (FetchKey, usize)>,
+    attempts: BTreeMap<AttemptId, (FetchKey, usize)>,
     next_attempt: u64,
     /// Who was served when: the fairness between those that wait.
     turns: fairness::Turns,
@@ -266,7 +266,7 @@ impl Scheduler {
             random: SplitMix64::new(seed),
             connectivity,
             fetches: BTreeMap::new(),
-            attempts: HashMap::new(),
+            attempts: BTreeMap::new(),
             next_attempt: 1,
             turns: fairness::Turns::default(),
             armed: None,
@@ -346,7 +346,7 @@ impl Scheduler {
                 high_water: record.high_water,
             });
         }
-        self.fetches.insert(new.key, Fetch::new(new.storage_key, new.paused, records));
+        self.fetches.insert(new.key, Fetch::new(&new.storage_key, new.paused, records));
         self.settle_if_done(new.key);
     }
 
@@ -453,7 +453,7 @@ impl Scheduler {
     /// An attempt of which nothing was heard for too long ends here, whatever the fetcher's own timeouts do.
     fn cancel_silent_attempts(&mut self, now: Duration) {
         let limit = self.policy.retry.silence;
-        let mut silent: Vec<(AttemptId, FetchKey, usize)> = self
+        let silent: Vec<(AttemptId, FetchKey, usize)> = self
             .attempts
             .iter()
             .filter_map(|(attempt, &(key, index))| match self.fetches.get(&key)?.records.get(index)?.state {
@@ -463,7 +463,6 @@ impl Scheduler {
                 _ => None,
             })
             .collect();
-        silent.sort_unstable();
         for (attempt, key, index) in silent {
             self.actions.push(Action::Cancel { fetch: key, record: index, attempt });
             self.ended(now, attempt, Outcome::Transient { may_have_been_sent: true });

@@ -55,13 +55,16 @@ impl Scheduler {
     /// It vanishes: its attempts are cancelled and nobody is told a result.
     pub(super) fn remove(&mut self, key: FetchKey) {
         self.stop_attempts(key);
-        self.fetches.remove(&key);
+        if let Some(fetch) = self.fetches.remove(&key) {
+            self.forget_turns(key, &fetch.storage_key);
+        }
     }
 
     /// 7. Sets the abort-all flag, where records are still at it, and gives the whole its result.
     fn settle(&mut self, key: FetchKey, result: FetchResult) {
         self.stop_attempts(key);
         let Some(fetch) = self.fetches.remove(&key) else { return };
+        self.forget_turns(key, &fetch.storage_key);
         for (index, record) in fetch.records.iter().enumerate() {
             if !matches!(record.state, RecordState::Settled(_)) {
                 self.actions.push(Action::SettleRecord {

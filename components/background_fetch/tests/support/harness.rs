@@ -50,6 +50,8 @@ pub struct Harness {
     pub model: Model,
     wake: Option<Duration>,
     pub next_key: FetchKey,
+    /// How many events there were.
+    pub events: usize,
 }
 
 impl Harness {
@@ -60,10 +62,12 @@ impl Harness {
             model: Model { now: Duration::ZERO, online: true, fetches: BTreeMap::new(), limits, retry },
             wake: None,
             next_key: 1,
+            events: 0,
         }
     }
 
     pub fn handle(&mut self, event: Event) {
+        self.events += 1;
         let mut expected = self.model.handle(&event);
         let mut actual = Expected::default();
         let mut starts = Vec::new();
@@ -72,9 +76,9 @@ impl Harness {
                 Action::Start { fetch, record, attempt } => starts.push((fetch, record, attempt)),
                 Action::Cancel { attempt, .. } => actual.cancelled.push(attempt),
                 Action::SettleRecord { fetch, record, result } => {
-                    actual.settled_records.push((fetch, record, format!("{result:?}")));
+                    actual.settled_records.push((fetch, record, result));
                 }
-                Action::Settle { fetch, result } => actual.settled.push((fetch, format!("{result:?}"))),
+                Action::Settle { fetch, result } => actual.settled.push((fetch, result)),
                 Action::PausedChanged { fetch, paused } => actual.paused.push((fetch, paused)),
                 Action::Failing { .. } => {}
                 Action::WakeAt(time) => {
@@ -85,8 +89,9 @@ impl Harness {
         }
         for side in [&mut expected, &mut actual] {
             side.cancelled.sort();
-            side.settled_records.sort();
-            side.settled.sort();
+            // Of each there is one.
+            side.settled_records.sort_by_key(|(fetch, record, _)| (*fetch, *record));
+            side.settled.sort_by_key(|(fetch, _)| *fetch);
         }
         assert_eq!(actual, expected);
         for (fetch, record, attempt) in starts {
@@ -101,13 +106,12 @@ impl Harness {
 
     pub fn pass(&mut self, time: Duration) {
         let end = self.model.now + time;
-        let mut wakes = 0;
+        let before = self.events;
         while let Some(wake) = self.wake.filter(|wake| *wake <= end) {
             self.model.pass(wake - self.model.now);
             self.wake = None;
             self.handle(Event::Wake);
-            wakes += 1;
-            assert!(wakes < 100_000, "it never sleeps");
+            assert!(self.events - before < 100_000, "it never sleeps");
         }
         self.model.pass(end - self.model.now);
         // A driver may wake it at any other time too.

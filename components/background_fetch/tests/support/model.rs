@@ -50,8 +50,8 @@ pub struct ModelFetch {
 #[derive(Debug, Default, PartialEq)]
 pub struct Expected {
     pub cancelled: Vec<AttemptId>,
-    pub settled_records: Vec<(FetchKey, usize, String)>,
-    pub settled: Vec<(FetchKey, String)>,
+    pub settled_records: Vec<(FetchKey, usize, RecordResult)>,
+    pub settled: Vec<(FetchKey, FetchResult)>,
     pub paused: Vec<(FetchKey, bool)>,
 }
 
@@ -88,6 +88,23 @@ impl Model {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Those of which nothing was heard for too long, the oldest attempt first.
+    fn silent(&self) -> Vec<(FetchKey, usize, AttemptId)> {
+        let mut silent = Vec::new();
+        for (key, fetch) in &self.fetches {
+            for (index, record) in fetch.records.iter().enumerate() {
+                match record.state {
+                    State::Runs { attempt, silent_for } if silent_for >= self.retry.silence => {
+                        silent.push((*key, index, attempt));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        silent.sort_by_key(|(.., attempt)| *attempt);
+        silent
     }
 
     pub fn stop_gets(&mut self, key: FetchKey, expected: &mut Expected) {
@@ -185,7 +202,7 @@ impl Model {
         };
         if let Some(result) = result {
             record.state = State::Done(result);
-            expected.settled_records.push((key, index, format!("{result:?}")));
+            expected.settled_records.push((key, index, result));
             self.settle_if_done(key, expected);
         }
     }
@@ -219,10 +236,10 @@ impl Model {
             }
             if !matches!(record.state, State::Done(_)) {
                 let aborted = RecordResult::Failure(FailureReason::Aborted);
-                expected.settled_records.push((key, index, format!("{aborted:?}")));
+                expected.settled_records.push((key, index, aborted));
             }
         }
-        expected.settled.push((key, format!("{result:?}")));
+        expected.settled.push((key, result));
     }
 
     pub fn handle(&mut self, event: &Event) -> Expected {
@@ -310,12 +327,9 @@ impl Model {
             _ => {}
         }
         if !matches!(event, Event::Progress { .. } | Event::Sent(_)) {
-            let mut running = self.running();
-            running.sort_by_key(|(.., attempt)| *attempt);
-            for (key, index, attempt) in running {
-                let Some(fetch) = self.fetches.get(&key) else { continue };
-                if matches!(fetch.records[index].state, State::Runs { silent_for, .. } if silent_for >= self.retry.silence)
-                {
+            for (key, index, attempt) in self.silent() {
+                // One that ended may have ended others.
+                if self.fetches.contains_key(&key) {
                     expected.cancelled.push(attempt);
                     self.fail(key, index, &Outcome::Transient { may_have_been_sent: true }, &mut expected);
                 }
@@ -368,19 +382,16 @@ impl Model {
         if !self.online {
             return;
         }
-        let taken = self.taken();
-        for (key, fetch) in &self.fetches {
-            if fetch.paused || !self.has_a_place(*key, &taken) {
-                continue;
-            }
-            for (index, record) in fetch.records.iter().enumerate() {
-                let due = match record.state {
-                    State::Ready => true,
-                    State::Waits { no_later, .. } => no_later <= self.now,
-                    _ => false,
-                };
-                assert!(!due, "record {index} of {key} could run and does not");
-            }
+        let due = |record: &ModelRecord| match record.state {
+            State::Ready => true,
+            State::Waits { no_later, .. } => no_later <= self.now,
+            _ => false,
+        };
+        let mut taken = None;
+        for (key, fetch) in self.fetches.iter().filter(|(_, fetch)| !fetch.paused) {
+            let Some(index) = fetch.records.iter().position(due) else { continue };
+            let taken = taken.get_or_insert_with(|| self.taken());
+            assert!(!self.has_a_place(*key, taken), "record {index} of {key} could run and does not");
         }
     }
 }
