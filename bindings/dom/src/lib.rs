@@ -18,6 +18,7 @@ mod file_reader;
 mod form_data;
 mod hooks;
 mod html;
+mod multipart_form_data;
 mod object_urls;
 mod permissions;
 mod promise;

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::blob::{BlobData, File};
-use crate::form_data::{self, Entry, EntryValue};
+use crate::form_data::{Entry, EntryValue};
+use crate::multipart_form_data;
 
 /// An entry of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct FormEntry {
 
 /// What `multipart/form-data` with this boundary holds; nothing if it is none.
 pub fn parse_multipart(bytes: &[u8], boundary: &[u8]) -> Option<Vec<FormEntry>> {
-    let entries = form_data::parse_multipart(bytes, boundary, 0)?;
+    let entries = multipart_form_data::parse_multipart(bytes, boundary, 0)?;
     Some(
         entries
             .into_iter()
@@ -49,5 +50,5 @@ pub fn encode_multipart(entries: &[FormEntry]) -> Option<(Bytes, String)> {
             },
         })
         .collect();
-    form_data::encode_multipart(&entries).ok()
+    multipart_form_data::encode_multipart(&entries).ok()
 }

@@ -13,6 +13,7 @@ use longhaul_idl::{BodyInit, LonghaulNativeMethods, XMLHttpRequestBodyInit};
 use crate::blob::{Blob, blob_data, utf8_decode};
 use crate::form_data::{self, FormData};
 use crate::hooks::arguments;
+use crate::multipart_form_data;
 use crate::promise::promise_in_realm;
 use crate::streams::{BodyFailure, BodySource, drain, native};
 use crate::url_search_params::URLSearchParams;
@@ -76,7 +77,7 @@ pub(crate) fn extract_bytes(object: XMLHttpRequestBodyInit) -> Result<(Bytes, Op
             let form = form
                 .downcast::<FormData>()
                 .ok_or_else(|| Exception::type_error("the object is not a FormData"))?;
-            let (bytes, boundary) = form_data::encode_multipart(&form.entries())?;
+            let (bytes, boundary) = multipart_form_data::encode_multipart(&form.entries())?;
             (bytes, Some(format!("multipart/form-data; boundary={boundary}")))
         }
         XMLHttpRequestBodyInit::UrlSearchParams(params) => {
