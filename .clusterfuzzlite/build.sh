@@ -11,5 +11,5 @@ for target in fuzz_targets/*.rs; do
     cp "dictionaries/$name.dict" "$OUT/"
   fi
   # Rust's own crates define some symbols twice.
-  printf '[libfuzzer]\ntimeout = 25\n[asan]\ndetect_odr_violation = 0\n' > "$OUT/$name.options"
+  printf '[libfuzzer]\ntimeout = 25\nmax_len = %s\n[asan]\ndetect_odr_violation = 0\n' "$(sed -n "s/^$name //p" lengths)" > "$OUT/$name.options"
 done

@@ -15,6 +15,8 @@ mod environment;
 mod network_error;
 mod services;
 mod snapshot;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use algorithms::fetch::{
     ChunkLengthCallback, ConsumedBody, EndOfBodyCallback, FetchOptions, TimingCallback, fetch,

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::freshness::Freshness;
 use crate::message::{Headers, RequestHead, ResponseHead};
+use crate::no_vary_search::SearchVariance;
 use crate::policy::{self, Wishes};
 use crate::range::{self, Asked};
 use crate::storable;
@@ -50,6 +51,30 @@ pub fn range_within(value: &[u8], length: u64) -> Option<Range<u64>> {
 /// What a response's `Content-Range` says: which bytes, and of how many.
 pub fn content_range(value: &[u8]) -> Option<(Range<u64>, Option<u64>)> {
     range::content_range(&one("Content-Range", value))
+}
+
+/// Whether two queries, without their `?`, stand for the same, as a response's `No-Vary-Search` says; nothing if it says nothing.
+pub fn same_query(response: &Headers, left: &str, right: &str) -> Option<bool> {
+    SearchVariance::of(response).map(|variance| variance.equivalent(left, right))
+}
+
+/// The headers that are stored of a response.
+pub fn stored_headers(response: &Headers) -> Headers {
+    let mut headers = response.clone();
+    storable::strip(&mut headers);
+    headers
+}
+
+/// Stored headers once a 304 has brought new ones.
+pub fn updated_headers(stored: &Headers, new: &Headers) -> Headers {
+    let mut headers = stored.clone();
+    storable::update(&mut headers, new);
+    headers
+}
+
+/// Whether parts of the representation with these headers can be told to belong together, and are bytes of the representation itself.
+pub fn has_parts(response: &Headers) -> bool {
+    range::strong_etag(response).is_some() && range::is_plain(response)
 }
 
 fn one(name: &'static str, value: &[u8]) -> Headers {

@@ -12,6 +12,9 @@ use longhaul_background_fetch::scheduler::{Limits, Outcome, RetryPolicy};
 use crate::choices::Choices;
 use harness::{Harness, Op};
 
+/// After so many events things come to an end: an hour without answers is some for each attempt.
+const MOST_EVENTS: usize = 96;
+
 /// The scheduler: arbitrary operations, faults and times against the reference model that `cargo test` has. Input: choices.
 ///
 /// Asserts that cancellations and results are just the model's, that every attempt is allowed and none that is allowed is left out, that
@@ -29,9 +32,7 @@ pub fn scheduler(data: &[u8]) {
         retry.give_up_after = Duration::from_secs(20 * 60);
     }
     let mut harness = Harness::with(u64::from(choices.byte()), limits, retry);
-    let mut operations = 0;
-    while !choices.is_empty() && operations < 48 {
-        operations += 1;
+    while !choices.is_empty() && harness.events < MOST_EVENTS {
         harness.run(operation(&mut choices));
     }
     harness.come_to_an_end();
@@ -56,7 +57,7 @@ fn operation(choices: &mut Choices<'_>) -> Op {
         12 => Op::StaleEnd { attempt: u64::from(choices.byte()) },
         13 | 14 => {
             let unit = choices.pick(&[1, 1000, 60_000, 3_600_000]);
-            let most = if unit > 60_000 { 7 } else { 255 };
+            let most = if unit > 60_000 { 3 } else { 255 };
             // NOTE: what nobody answers is tried again all the time, so that days would take a thousand times as long as minutes.
             Op::Pass(Duration::from_millis(unit * u64::from(choices.byte().min(most))))
         }

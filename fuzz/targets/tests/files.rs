@@ -77,7 +77,7 @@ fn what_is_built_elsewhere_is_every_target_with_its_seeds_and_words() {
     }
     let fuzz = source.join("longhaul/fuzz");
     fs::create_dir_all(&fuzz).expect("a folder");
-    for name in ["fuzz_targets", "seeds", "dictionaries"] {
+    for name in ["fuzz_targets", "seeds", "dictionaries", "lengths"] {
         std::os::unix::fs::symlink(root().join("fuzz").join(name), fuzz.join(name)).expect("a link");
     }
     let tool = |name: &str, text: &str| {
@@ -109,6 +109,14 @@ fn what_is_built_elsewhere_is_every_target_with_its_seeds_and_words() {
         assert!(!listed.trim().is_empty(), "{} has no seeds", target.name);
         let has_words = root().join(format!("fuzz/dictionaries/{}.dict", target.name)).is_file();
         assert_eq!(out.join(format!("{}.dict", target.name)).is_file(), has_words);
+        let options =
+            fs::read_to_string(out.join(format!("{}.options", target.name))).expect("it has options");
+        let length = options.lines().find_map(|line| line.strip_prefix("max_len = "));
+        assert!(
+            length.is_some_and(|length| length.parse::<usize>().is_ok()),
+            "{} has no length",
+            target.name
+        );
     }
     fs::remove_dir_all(&folder).expect("it was ours");
 }

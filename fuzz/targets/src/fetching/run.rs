@@ -1,7 +1,9 @@
 //! A fetch, step by step.
 
 use std::pin::Pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::stream::Stream as _;
@@ -41,8 +43,11 @@ impl Ending {
 /// Nothing here takes as many steps unless it waits for ever.
 const PATIENCE: usize = 500;
 
-/// After so many steps time passes at each.
-const HASTE: usize = 40;
+/// What nobody has woken for so many steps, the last ones of which took days, waits for ever.
+const STILL: u32 = 32;
+
+/// Of these the first take no time.
+const NOT_YET: u32 = 4;
 
 /// What the page got.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +63,17 @@ pub(crate) enum Outcome {
 /// Fetches and reads what comes, unless it is ended before.
 pub(crate) async fn run(services: &Services, asked: PageRequest, judge: Judge, ending: Ending) -> Outcome {
     let controller = FetchController::new();
-    let mut run = Run { judge, ending, steps: 0, keepalive: asked.keepalive, controller: controller.clone() };
+    let woken = Arc::<Woken>::default();
+    let mut run = Run {
+        judge,
+        ending,
+        steps: 0,
+        waker: Waker::from(Arc::clone(&woken)),
+        woken,
+        still: 0,
+        keepalive: asked.keepalive,
+        controller: controller.clone(),
+    };
     let fetching = fetch(services, asked.request, FetchOptions { controller, ..FetchOptions::default() });
     match run.drive(fetching).await {
         Some(response) => run.receive(response).await,
@@ -66,10 +81,24 @@ pub(crate) async fn run(services: &Services, asked: PageRequest, judge: Judge, e
     }
 }
 
+/// Whether what is driven was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 struct Run {
     judge: Judge,
     ending: Ending,
     steps: usize,
+    woken: Arc<Woken>,
+    waker: Waker,
+    /// For so many steps nobody has woken it.
+    still: u32,
     keepalive: bool,
     controller: FetchController,
 }
@@ -83,18 +112,22 @@ enum Step {
 }
 
 impl Run {
-    /// Lets others go on, and if they do not, time pass: ever more of it, so that whatever waits for a time comes to it.
-    async fn pause(&self) {
-        match self.steps.checked_sub(HASTE) {
-            None => tokio::task::yield_now().await,
-            Some(over) => tokio::time::sleep(Duration::from_millis(1 << (over / 8).min(20))).await,
+    /// Lets others go on, and if that leads to nothing, time pass: ever more of it, so that whatever waits for a time comes to it.
+    async fn pause(&mut self) {
+        if self.woken.0.swap(false, Ordering::Relaxed) {
+            self.still = 0;
         }
+        match self.still.checked_sub(NOT_YET) {
+            None => tokio::task::yield_now().await,
+            Some(over) => tokio::time::sleep(Duration::from_millis(1 << over)).await,
+        }
+        self.still += 1;
     }
 
     /// One step further, which may be the one at which something happens.
     fn step(&mut self) -> Step {
         self.steps += 1;
-        if self.steps > PATIENCE {
+        if self.steps > PATIENCE || self.still > STILL {
             // Some server is silent for ever.
             self.ending = Ending { what: What::Terminate, at: self.steps };
         }
@@ -135,13 +168,15 @@ impl Run {
                 }
                 return None;
             }
-            let mut polled = futures::poll!(&mut fetching);
+            let waker = self.waker.clone();
+            let mut context = Context::from_waker(&waker);
+            let mut polled = fetching.as_mut().poll(&mut context);
             if let (Step::Ended, Poll::Pending) = (&step, &polled) {
                 // One that goes on by itself is told by way of its task.
                 for _ in 0..if self.keepalive { 4 } else { 0 } {
                     tokio::task::yield_now().await;
                 }
-                polled = futures::poll!(&mut fetching);
+                polled = fetching.as_mut().poll(&mut context);
                 assert!(polled.is_ready(), "a fetch that was ended goes on");
             }
             match polled {
@@ -183,9 +218,7 @@ impl Run {
             if let Step::Dropped = step {
                 return None;
             }
-            let polled =
-                std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut stream).poll_next(context))).await;
-            match polled {
+            match Pin::new(&mut stream).poll_next(&mut Context::from_waker(&self.waker)) {
                 Poll::Ready(None) => return Some(Ok(bytes)),
                 Poll::Ready(Some(Ok(chunk))) => {
                     assert!(!matches!(step, Step::Ended), "a body goes on behind the fetch's end");

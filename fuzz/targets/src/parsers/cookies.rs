@@ -5,14 +5,15 @@ use std::time::{Duration, SystemTime};
 
 use longhaul_cookies::{CookieJar, RetrievalContext};
 use longhaul_storage::ManualClock;
-use url::Url;
+use url::{Host, Url};
 
 /// The longest that a cookie lives.
 const LONGEST: u64 = 400 * 86_400;
 
-/// `Set-Cookie`. Input: the values of headers, one a line, set one after the other from `https://www.page.test/dir/page`.
+/// `Set-Cookie`. Input: the values of headers, one a line, set one after the other from `https://www.page.test/dir/page`. A line that
+/// begins with `@` is a URL instead, from which a plain cookie is set.
 ///
-/// Asserts that a second parser, written from RFC 6265bis alone, finds the same cookie with the same attributes, that a refused one
+/// Asserts that a plain cookie goes just where hosts and paths match, that a second parser, written from RFC 6265bis alone, finds the same cookie with the same attributes, that a refused one
 /// had a reason, that what is set is sent and nothing else, that expired cookies are gone, and that what is sent has no control
 /// character but tabs.
 pub fn cookies(data: &[u8]) {
@@ -20,7 +21,15 @@ pub fn cookies(data: &[u8]) {
     let url: Url = "https://www.page.test/dir/page".parse().expect("a URL");
     let context = RetrievalContext::default();
     let jar = CookieJar::new(Arc::new(ManualClock::new(now)));
-    for line in data.split(|byte| *byte == b'\n').take(8) {
+    let (elsewhere, lines): (Vec<&[u8]>, Vec<&[u8]>) =
+        data.split(|byte| *byte == b'\n').take(8).partition(|line| line.starts_with(b"@"));
+    if !elsewhere.is_empty() {
+        let urls = elsewhere.iter().filter_map(|line| std::str::from_utf8(&line[1..]).ok()?.parse().ok());
+        let mut urls: Vec<Url> = urls.collect();
+        urls.push(url.clone());
+        plain_ones(&urls, now);
+    }
+    for line in lines {
         let alone = CookieJar::new(Arc::new(ManualClock::new(now)));
         let outcome = alone.set_cookie(&url, line, &context);
         let expected = parse_naively(line);
@@ -51,6 +60,46 @@ pub fn cookies(data: &[u8]) {
     assert_eq!(parts, sent, "{kept:?} as {}", header.escape_ascii());
     assert_eq!(jar.clear_host("www.page.test"), kept.len());
     assert_eq!(jar.cookie_header(&url, &context), None);
+}
+
+/// <https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-cookie-header-field>, of cookies with a domain and
+/// without.
+fn plain_ones(urls: &[Url], now: SystemTime) {
+    let context = RetrievalContext::default();
+    for from in urls {
+        let jar = CookieJar::new(Arc::new(ManualClock::new(now)));
+        let host = from.host_str().unwrap_or_default();
+        let set = jar.set_cookie(from, b"n=v", &context);
+        assert_eq!(set.is_ok(), !host.is_empty(), "{from}");
+        let directory = match from.path().rfind('/') {
+            Some(last) if from.path().starts_with('/') => &from.path()[..last],
+            _ => "",
+        };
+        let beneath = |path: &str| match path.strip_prefix(directory) {
+            Some(rest) => rest.is_empty() || rest.starts_with('/'),
+            None => false,
+        };
+        for to in urls {
+            let expected = !host.is_empty()
+                && to.host_str() == Some(host)
+                && (directory.is_empty() || beneath(to.path()));
+            let sent = jar.cookie_header(to, &context);
+            assert_eq!(sent.is_some(), expected, "from {from} to {to}");
+        }
+        // The host itself as a domain leads to the hosts beneath it too, unless it is an address or everybody's.
+        let jar = CookieJar::new(Arc::new(ManualClock::new(now)));
+        if jar.set_cookie(from, format!("n=v; Path=/; Domain={host}").as_bytes(), &context).is_err() {
+            continue;
+        }
+        let alone = jar.cookies().iter().any(|cookie| cookie.host_only);
+        for to in urls {
+            let to_host = to.host_str().unwrap_or_default();
+            let is_beneath = to_host.strip_suffix(host).is_some_and(|rest| rest.ends_with('.'));
+            let expected = to_host == host
+                || (!alone && is_beneath && !matches!(to.host(), Some(Host::Ipv4(_) | Host::Ipv6(_))));
+            assert_eq!(jar.cookie_header(to, &context).is_some(), expected, "from {from} to {to}");
+        }
+    }
 }
 
 #[derive(Debug, Default)]

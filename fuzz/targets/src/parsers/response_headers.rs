@@ -5,16 +5,21 @@ use std::time::{Duration, SystemTime};
 use longhaul_background_fetch::testing::{self as background_fetch, Judgement};
 use longhaul_fetch::{HeaderList, StrictTransportSecurity};
 use longhaul_hsts::{KnownHosts, Policy};
-use longhaul_http_cache::{RequestHead, ResponseHead, testing as http_cache};
+use longhaul_http_cache::{Headers, RequestHead, ResponseHead, testing as http_cache};
 use longhaul_storage::ManualClock;
+use sfv::{BareItem, Dictionary, ListEntry, Parser};
+use url::form_urlencoded;
 
 use super::header_text::headers_of;
 
-/// `Cache-Control` and its like, `Strict-Transport-Security`, `Retry-After`, and what a background fetch makes of a response. Input: a
-/// line with a status and two numbers (seconds that pass, stored bytes), then a header a line; those named `>name` are the request's.
+/// `Cache-Control` and its like, `No-Vary-Search`, `Strict-Transport-Security`, `Retry-After`, and what a background fetch makes of a
+/// response. Input: a line with a status and two numbers (seconds that pass, stored bytes), then a header a line; those named `>name` are
+/// the request's.
 ///
-/// Asserts that `no-store` stores nothing, that nothing is younger later, that hosts are known for as long as they said and no number
-/// overflows, that no retry is at once, and that bytes are only ever continued where they end.
+/// Asserts that `no-store` stores nothing, that nothing is younger later, that what belongs to a connection is not stored and what a 304
+/// brings replaces what was there, that queries are compared as by a second reading with a parser of structured fields, that hosts are
+/// known for as long as they said and no number overflows, that no retry is at once, and that bytes are only ever continued where they
+/// end.
 pub fn response_headers(data: &[u8]) {
     let (line, rest) = match data.iter().position(|byte| *byte == b'\n') {
         Some(end) => (&data[..end], &data[end + 1..]),
@@ -53,6 +58,128 @@ fn caching(status: u16, request: &HeaderList, response: &HeaderList, now: System
         list.values("Cache-Control").any(|value| value.trim_ascii().eq_ignore_ascii_case(b"no-store"))
     };
     assert!(!(no_store(response) && soon.may_store));
+    storing(&asks.headers, &given.headers);
+    queries(&given.headers);
+}
+
+fn storing(request: &Headers, response: &Headers) {
+    let of = |headers: &Headers, name: &[u8]| {
+        headers
+            .iter()
+            .filter(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.clone())
+            .collect::<Vec<_>>()
+    };
+    let named_by_connection = |headers: &Headers, name: &[u8]| {
+        of(headers, b"Connection")
+            .iter()
+            .filter_map(|value| std::str::from_utf8(value).ok())
+            .any(|value| value.split(',').any(|member| member.trim().as_bytes().eq_ignore_ascii_case(name)))
+    };
+    // <https://www.rfc-editor.org/rfc/rfc9111#section-3.1>
+    let hops = [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    let is_of_connection = |headers: &Headers, name: &[u8]| {
+        hops.iter().any(|hop| hop.as_bytes().eq_ignore_ascii_case(name)) || named_by_connection(headers, name)
+    };
+    let stored = http_cache::stored_headers(response);
+    assert!(response.iter().filter(|(name, _)| !is_of_connection(response, name)).eq(stored.iter()));
+    // NOTE: a request's headers stand in for those of a 304.
+    let updated = http_cache::updated_headers(&stored, request);
+    for (name, _) in request.iter() {
+        let describes_bytes = ["content-encoding", "content-length", "content-range"]
+            .iter()
+            .any(|fixed| fixed.as_bytes().eq_ignore_ascii_case(name));
+        let expected = if describes_bytes || is_of_connection(request, name) { &stored } else { request };
+        assert_eq!(of(&updated, name), of(expected, name), "{}", name.escape_ascii());
+    }
+    let strong = response.first("ETag").is_some_and(|etag| etag.len() > 1 && etag.starts_with('"'));
+    assert!(!http_cache::has_parts(response) || strong);
+}
+
+/// <https://httpwg.org/http-extensions/draft-ietf-httpbis-no-vary-search.html#name-parse-a-url-search-variance>: whether the order of
+/// parameters matters, and which do not (or which alone do).
+fn variance_naively(text: &str) -> Option<(bool, bool, Vec<String>)> {
+    let dictionary = Parser::new(text).parse::<Dictionary>().ok()?;
+    let strings = |entry: &ListEntry| match entry {
+        ListEntry::InnerList(list) => list
+            .items
+            .iter()
+            .map(|item| match &item.bare_item {
+                BareItem::String(string) => Some(string.as_str().to_owned()),
+                _ => None,
+            })
+            .collect::<Option<Vec<_>>>(),
+        ListEntry::Item(_) => None,
+    };
+    let flag = |entry: &ListEntry| match entry {
+        ListEntry::Item(item) => match item.bare_item {
+            BareItem::Boolean(flag) => Some(flag),
+            _ => None,
+        },
+        ListEntry::InnerList(_) => None,
+    };
+    let any_order = dictionary.get("key-order").map_or(Some(false), flag)?;
+    let params = dictionary.get("params");
+    let all = params.map(flag);
+    let (all_but, names) = match (all, dictionary.get("except")) {
+        (Some(Some(true)), None) => (true, Vec::new()),
+        (Some(Some(true)), Some(except)) => (true, strings(except)?),
+        (None | Some(Some(false)), None) => (false, Vec::new()),
+        (Some(None), None) => (false, strings(params?)?),
+        _ => return None,
+    };
+    Some((any_order, all_but, names))
+}
+
+fn queries(response: &Headers) {
+    let values: Vec<&[u8]> = response.all("No-Vary-Search").map(|value| &value[..]).collect();
+    if values.is_empty() {
+        assert_eq!(http_cache::same_query(response, "a", "a"), None);
+        return;
+    }
+    let values: Vec<&[u8]> = values.into_iter().skip_while(|value| value.is_empty()).collect();
+    let expected = std::str::from_utf8(&values.join(&b','))
+        .ok()
+        .and_then(variance_naively)
+        .filter(|(any_order, all_but, names)| *any_order || *all_but || !names.is_empty());
+    for (left, right) in [("a=1&b=2", "b=2&a=1"), ("a=1", "a=2"), ("a=1&b=3&a=2", "a=2&a=1"), ("", "b=1")] {
+        let same = http_cache::same_query(response, left, right);
+        // NOTE: ours takes no parameters and no other types of members, and so says less of some.
+        let (Some(same), Some((any_order, all_but, names))) = (same, &expected) else {
+            assert!(same.is_none(), "{:?}", String::from_utf8_lossy(&values.join(&b',')));
+            continue;
+        };
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| {
+                let text = name.replace('&', "%26").replace('=', "%3D");
+                form_urlencoded::parse(text.as_bytes())
+                    .next()
+                    .map_or_else(String::new, |(name, _)| name.into_owned())
+            })
+            .collect();
+        let counts = |query: &str| {
+            let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+            let mut pairs: Vec<(String, String)> =
+                pairs.filter(|(name, _)| names.contains(name) == *all_but).collect();
+            if *any_order {
+                pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+            }
+            pairs
+        };
+        assert_eq!(same, counts(left) == counts(right), "{left} {right}");
+    }
 }
 
 fn strict_transport(response: &HeaderList, now: SystemTime, later: Duration) {
@@ -83,6 +210,10 @@ fn background(status: u16, request: &HeaderList, response: &HeaderList, stored: 
         }
     }
     assert!(!matches!(first, Judgement::Continues(..) | Judgement::AlreadyComplete));
+    for complete in [None, Some(stored)] {
+        let end = background_fetch::wanted_end(request, complete);
+        assert!(end.is_none_or(|end| complete.is_none_or(|complete| end <= complete)));
+    }
     if let Some(validator) = background_fetch::strong_validator(response) {
         assert!(!validator.starts_with(b"W/"));
     }
