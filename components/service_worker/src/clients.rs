@@ -303,6 +303,11 @@ impl State {
         reserved.push_back((id.to_owned(), registration.cloned()));
     }
 
+    /// Whether something is known of what is to control a client.
+    pub(crate) fn has_reserved_controller(&self, id: &str) -> bool {
+        self.clients.reserved.iter().any(|(known, _)| known == id)
+    }
+
     /// Whether a client uses the registration.
     pub(crate) fn is_used(&self, registration: &Arc<Registration>) -> bool {
         self.clients.map.values().any(|client| client.uses(registration))

@@ -61,7 +61,12 @@ impl Inner {
                 };
                 let found = found.filter(|found| found.worker(Slot::Active).is_some());
                 if may_be_controlled {
-                    state.reserve_controller(&reserved.id, found.as_ref());
+                    // 9.6. DEVIATION: a navigation that a redirect has led out of a scope is not of it, as in browsers; a worker's
+                    // script stays with the last one that was asked, as the standard says for both.
+                    let keeps_earlier = !request.is_navigation_request();
+                    if found.is_some() || !keeps_earlier || !state.has_reserved_controller(&reserved.id) {
+                        state.reserve_controller(&reserved.id, found.as_ref());
+                    }
                 }
                 found?
             }

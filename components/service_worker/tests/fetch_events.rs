@@ -86,6 +86,36 @@ async fn a_navigation_belongs_to_its_scope_and_gets_its_controller_there() {
 }
 
 #[tokio::test]
+async fn a_worker_stays_with_the_last_one_that_was_asked_for_its_script() {
+    let world = World::new().await;
+    let one = world.activated("/one/sw.js", "fetch ids").await;
+    let two = world.activated("/two/sw.js", "push gate").await;
+    let controller = |id: &str, destination: Destination, hops: &[&str]| {
+        for path in hops {
+            let mut request = navigation(id, path);
+            request.destination = destination;
+            if destination != Destination::Document {
+                request.mode = Mode::SameOrigin;
+            }
+            let is_in_a_scope = !path.starts_with("/out");
+            assert_eq!(world.workers.is_responsible_for(&request), is_in_a_scope, "{path}");
+        }
+        let environment = client(id, hops.last().expect("it is fetched"));
+        world.workers.register_client_as(environment, ClientKind::DedicatedWorker, None)
+    };
+    for destination in [Destination::Worker, Destination::SharedWorker] {
+        assert_eq!(controller("a", destination, &["/one/w.js", "/out.js"]), one.active());
+        assert_eq!(controller("b", destination, &["/one/w.js", "/out.js", "/out2.js"]), one.active());
+        // One that would not answer counts as well.
+        assert_eq!(controller("c", destination, &["/one/w.js", "/two/w.js"]), two.active());
+        assert_eq!(controller("d", destination, &["/out.js", "/two/w.js"]), two.active());
+        assert_eq!(controller("e", destination, &["/out.js"]), None);
+    }
+    // A page that was led out of a scope is not of it.
+    assert_eq!(controller("f", Destination::Document, &["/one/page", "/out"]), None);
+}
+
+#[tokio::test]
 async fn a_shared_workers_script_is_asked_for_under_its_own_client() {
     let world = World::new().await;
     world.activated("/sw.js", "fetch ids").await;
