@@ -38,10 +38,11 @@ mod xhr;
 
 pub use html::{
     BrowsingContext, ConsoleSink, DedicatedWorkerGlobal, GlobalOptions, LoadedDocument, ModuleMap,
-    ModuleMapOptions, ModuleTexts, NavigationResponse, OpenerPolicy, PermissionsPolicy, PortEnd,
-    ServiceWorkerGlobal, SharedWorkerGlobal, TimerHost, WindowGlobal, WindowRealms, WorkerControl,
-    WorkerError, WorkerEvents, WorkerHost, WorkerModule, WorkerOptions, WorkerRequest, WorkerThread,
-    fetch_for_navigation, fire_connect, fire_dom_content_loaded, fire_load, load_document, obey_policies,
+    ModuleMapOptions, ModuleText, ModuleTextRequest, ModuleTexts, NavigationResponse, OpenerPolicy,
+    PermissionsPolicy, PortEnd, ServiceWorkerGlobal, SharedWorkerGlobal, TimerHost, WindowGlobal,
+    WindowRealms, WorkerControl, WorkerError, WorkerEvents, WorkerHost, WorkerModule, WorkerOptions,
+    WorkerRequest, WorkerThread, fetch_for_navigation, fire_connect, fire_dom_content_loaded, fire_load,
+    load_document, obey_policies,
 };
 pub use resource_timing::NavigationTiming;
 pub use service_worker::{dispatch_functional_event, handles_fetch};

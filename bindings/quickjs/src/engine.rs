@@ -385,6 +385,29 @@ impl Engine {
         self.evaluate(realm, |scope| scope.module_script(source, url))
     }
 
+    /// The same, of a module that may not wait for anything at its top level, nor may what it imports: it is a `TypeError` if one
+    /// does.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate_module`] says.
+    pub fn evaluate_synchronous_module(
+        &self,
+        realm: RealmId,
+        source: &[u8],
+        url: &str,
+    ) -> Result<(), ScriptError> {
+        self.evaluate(realm, |scope| {
+            let promise = scope.module_script(source, url)?;
+            // NOTE: what has not waited is settled before any microtask has run.
+            match promise.state() {
+                PromiseState::Pending => {
+                    Err(scope.type_error("a module here may not await at its top level"))
+                }
+                _ => Ok(promise),
+            }
+        })
+    }
+
     /// Runs the module at an address, which the realm's loader has.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use longhaul_fetch::{
     CacheMode, CredentialsMode, Destination, FetchController, FetchOptions, HeaderList, Mode,
-    PolicyContainer, RedirectMode, Request, RequestOrigin, Response, ServiceWorkersMode, Services,
+    PolicyContainer, RedirectMode, Referrer, Request, RequestOrigin, Response, ServiceWorkersMode, Services,
 };
 use longhaul_service_worker::{
     LoadError, LoadedScript, MAX_SCRIPT_BYTES, ScriptCache, ScriptKind, ScriptLoader, ScriptRequest,
@@ -83,13 +83,21 @@ fn request(script: ScriptRequest) -> Request {
             request.header_list.append("Service-Worker", "script");
             request.redirect_mode = RedirectMode::Error;
         }
-        ScriptKind::Imported => {
-            request.destination = Destination::Script;
-            (request.mode, request.credentials_mode) = match script.worker_type {
-                WorkerType::Classic => (Mode::NoCors, CredentialsMode::Include),
-                WorkerType::Module => (Mode::Cors, CredentialsMode::SameOrigin),
+        // NOTE: the standard has `Service-Worker: script` sent for these as well, which no browser does: it would take a preflight to
+        // get them from other origins.
+        ScriptKind::Imported | ScriptKind::ImportedJson => {
+            (request.destination, request.mode, request.credentials_mode) = match script.worker_type {
+                WorkerType::Classic => (Destination::Script, Mode::NoCors, CredentialsMode::Include),
+                WorkerType::Module => (Destination::ServiceWorker, Mode::Cors, CredentialsMode::SameOrigin),
             };
+            if script.kind == ScriptKind::ImportedJson {
+                request.destination = Destination::Json;
+            }
         }
     }
+    if let Some(referrer) = script.referrer {
+        request.referrer = Referrer::Url(referrer);
+    }
+    request.referrer_policy = script.referrer_policy;
     request
 }

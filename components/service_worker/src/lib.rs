@@ -54,8 +54,8 @@ pub use messages::ClientMessage;
 pub use navigation_preload::NavigationPreloadState;
 pub use register::{RegisterError, RegistrationOptions};
 pub use script_resource::{
-    LoadError, LoadedScript, MAX_SCRIPT_BYTES, ScriptCache, ScriptKind, ScriptLoader, ScriptRequest,
-    ScriptSource,
+    Imported, LoadError, LoadedScript, MAX_SCRIPT_BYTES, ModuleImport, ScriptCache, ScriptKind, ScriptLoader,
+    ScriptRequest, ScriptSource,
 };
 pub use service_worker::{WorkerHandle, WorkerId, WorkerState};
 pub use service_worker_registration::{Registered, RegistrationEvent, RegistrationHandle, UpdateViaCache};

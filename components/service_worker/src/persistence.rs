@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use longhaul_fetch::{EnvironmentSettings, EnvironmentSnapshot};
+use longhaul_fetch::{EnvironmentSettings, EnvironmentSnapshot, ReferrerPolicy};
 use longhaul_storage::{Column, ColumnKind, Profile, Row, StorageError, TableDefinition, Transaction, Value};
 use url::Url;
 
 use crate::navigation_preload::NavigationPreloadState;
-use crate::script_resource::{ScriptResourceMap, StoredScript};
+use crate::script_resource::{ScriptKind, ScriptResourceMap, StoredScript};
 use crate::service_worker::{Resources, Worker, WorkerId, WorkerParts, WorkerState};
 use crate::service_worker_registration::{Registration, Slot, Slots, UpdateViaCache};
 use crate::service_workers::Inner;
@@ -55,6 +55,8 @@ pub(crate) static SCRIPTS: TableDefinition = TableDefinition {
         Column { name: "worker", kind: ColumnKind::Integer },
         Column { name: "url", kind: ColumnKind::Text },
         Column { name: "source", kind: ColumnKind::Blob },
+        Column { name: "type", kind: ColumnKind::Text },
+        Column { name: "base_url", kind: ColumnKind::Text },
     ],
     key_columns: 4,
 };
@@ -80,10 +82,10 @@ pub(crate) fn load(profile: &Profile) -> Result<Stored, StorageError> {
     let mut scripts: HashMap<i64, ScriptResourceMap> = HashMap::new();
     let mut script_owners: HashMap<i64, Vec<Value>> = HashMap::new();
     for row in profile.rows(&SCRIPTS)? {
-        if let Some((worker, url, source)) = read_script(&row) {
+        if let Some((worker, url, script)) = read_script(&row) {
             script_owners.entry(worker).or_insert_with(|| row[..3].to_vec());
             // The limit was kept when the rows were written; what a damaged profile holds beyond it is left out.
-            let _ = scripts.entry(worker).or_default().insert(url, StoredScript { source, used: true });
+            let _ = scripts.entry(worker).or_default().insert(url, script);
         } else {
             leftovers.delete(&SCRIPTS, row[..4].to_vec());
         }
@@ -129,9 +131,16 @@ pub(crate) fn load(profile: &Profile) -> Result<Stored, StorageError> {
     Ok(Stored { registrations, last_worker_id, leftovers })
 }
 
-fn read_script(row: &Row) -> Option<(i64, Url, Bytes)> {
-    let source = row[4].as_blob()?;
-    Some((row[2].as_integer()?, url(&row[3])?, Bytes::copy_from_slice(source)))
+fn read_script(row: &Row) -> Option<(i64, Url, StoredScript)> {
+    let script_url = url(&row[3])?;
+    let script = StoredScript {
+        source: Bytes::copy_from_slice(row[4].as_blob()?),
+        kind: ScriptKind::from_name(row[5].as_text()),
+        base_url: url(&row[6]).unwrap_or_else(|| script_url.clone()),
+        referrer_policy: ReferrerPolicy::Empty,
+        used: true,
+    };
+    Some((row[2].as_integer()?, script_url, script))
 }
 
 fn read_worker(row: &Row, scripts: ScriptResourceMap) -> Option<Arc<Worker>> {
@@ -234,9 +243,14 @@ impl Inner {
             if stored.iter().any(|row| row[2].as_integer() == Some(worker.id.0)) {
                 continue;
             }
-            for (url, source) in worker.resources().scripts.iter() {
+            for (url, script) in worker.resources().scripts.iter() {
                 let mut row = worker_key(registration, worker);
-                row.extend([Value::from(url.as_str()), Value::from(&source[..])]);
+                row.extend([
+                    Value::from(url.as_str()),
+                    Value::from(&script.source[..]),
+                    Value::from(script.kind.as_str()),
+                    Value::from(script.base_url.as_str()),
+                ]);
                 transaction.put(&SCRIPTS, row);
             }
         }

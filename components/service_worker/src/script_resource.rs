@@ -1,11 +1,15 @@
 //! A worker's scripts: how they are fetched, and the map that keeps them.
 
 use std::collections::HashMap;
+use std::str::FromStr as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use longhaul_fetch::{EnvironmentSettings, FetchController, HeaderList, PolicyContainer, Request, Response};
+use longhaul_fetch::{
+    EnvironmentSettings, FetchController, HeaderList, MimeType, PolicyContainer, ReferrerPolicy, Request,
+    Response, is_javascript_mime_type_essence,
+};
 use url::Url;
 
 use crate::update::WorkerType;
@@ -36,6 +40,10 @@ pub struct ScriptRequest {
     pub cache: ScriptCache,
     /// On whose behalf: the page that registers, or the worker itself.
     pub client: Arc<EnvironmentSettings>,
+    /// The module that imports it; none where the client's URL counts.
+    pub referrer: Option<Url>,
+    /// How much of that is told.
+    pub referrer_policy: ReferrerPolicy,
 }
 
 /// Which script of a worker this is.
@@ -44,8 +52,29 @@ pub enum ScriptKind {
     /// The worker's own: `Service-Worker: script` is sent, redirects are errors, destination `serviceworker`, mode
     /// same-origin.
     TopLevel,
-    /// One that the worker's script imports: destination `script`; from any origin if the worker is classic.
+    /// One that the worker's script imports. If the worker is classic, destination `script`, from any origin; if it is a module,
+    /// destination `serviceworker`.
     Imported,
+    /// Data that a module worker's script imports: destination `json`.
+    ImportedJson,
+}
+
+impl ScriptKind {
+    /// The kind as it is stored.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::TopLevel | Self::Imported => "script",
+            Self::ImportedJson => "json",
+        }
+    }
+
+    /// What a script is that the worker imported; one that was stored before there were others is a script.
+    pub(crate) fn from_name(name: Option<&str>) -> Self {
+        match name {
+            Some("json") => Self::ImportedJson,
+            _ => Self::Imported,
+        }
+    }
 }
 
 /// The cache mode of a script's request.
@@ -74,6 +103,48 @@ pub struct LoadedScript {
     pub policy_container: PolicyContainer,
     /// Whether the server was asked, or the HTTP cache answered by itself.
     pub from: ScriptSource,
+}
+
+impl LoadedScript {
+    /// Whether its MIME type is what it has to be.
+    pub(crate) fn check_type(&self, kind: ScriptKind) -> Result<(), LoadError> {
+        let (url, essence) = (self.url.clone(), self.mime_essence.clone());
+        let known = essence.as_deref();
+        match kind {
+            ScriptKind::TopLevel | ScriptKind::Imported => match known {
+                Some(known) if is_javascript_mime_type_essence(known) => Ok(()),
+                _ => Err(LoadError::NotJavaScript { url, essence }),
+            },
+            ScriptKind::ImportedJson => match known.map(MimeType::from_str) {
+                Some(Ok(mime)) if mime.is_json() => Ok(()),
+                _ => Err(LoadError::NotJson { url, essence }),
+            },
+        }
+    }
+}
+
+/// A module that the script of a worker imports.
+#[derive(Clone, Debug)]
+pub struct ModuleImport {
+    /// Where it is.
+    pub url: Url,
+    /// What it has to be: [`ScriptKind::Imported`] or [`ScriptKind::ImportedJson`].
+    pub kind: ScriptKind,
+    /// The module that imports it.
+    pub referrer: Option<Url>,
+    /// What that one's response said of referrers.
+    pub referrer_policy: ReferrerPolicy,
+}
+
+/// What an import gives.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The text.
+    pub source: Bytes,
+    /// The URL that answered.
+    pub base_url: Url,
+    /// What the response said of referrers, while that may matter.
+    pub referrer_policy: ReferrerPolicy,
 }
 
 /// Who answered a script's request.
@@ -113,6 +184,20 @@ pub enum LoadError {
         /// The type it had.
         essence: Option<String>,
     },
+    /// The MIME type of data that a module imports is not one of JSON's.
+    #[error("{url}: {} is not a JSON MIME type", essence.as_deref().unwrap_or("no type at all"))]
+    NotJson {
+        /// Where the data is.
+        url: Url,
+        /// The type it had.
+        essence: Option<String>,
+    },
+    /// The worker has imported it as something else.
+    #[error("{url}: the worker imports it as another type as well")]
+    OtherType {
+        /// What is imported twice.
+        url: Url,
+    },
     /// The scripts of this worker are larger than [`MAX_SCRIPT_BYTES`] together.
     #[error("{url}: the worker's scripts are too large")]
     TooLarge {
@@ -142,8 +227,40 @@ pub(crate) struct ScriptResourceMap {
 #[derive(Clone, Debug)]
 pub(crate) struct StoredScript {
     pub(crate) source: Bytes,
+    pub(crate) kind: ScriptKind,
+    /// The URL that answered.
+    pub(crate) base_url: Url,
+    /// What its response said of referrers. Not stored: nothing new is fetched for a worker that is.
+    pub(crate) referrer_policy: ReferrerPolicy,
     /// Whether the worker itself asked for it, as opposed to its predecessor.
     pub(crate) used: bool,
+}
+
+/// Whether the worker itself asked for a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Used {
+    Yes,
+    No,
+}
+
+impl StoredScript {
+    pub(crate) fn new(script: &LoadedScript, kind: ScriptKind, used: Used) -> Self {
+        Self {
+            source: script.source.clone(),
+            kind,
+            base_url: script.final_url.clone(),
+            referrer_policy: ReferrerPolicy::from_headers(&script.headers),
+            used: used == Used::Yes,
+        }
+    }
+
+    pub(crate) fn imported(&self) -> Imported {
+        Imported {
+            source: self.source.clone(),
+            base_url: self.base_url.clone(),
+            referrer_policy: self.referrer_policy,
+        }
+    }
 }
 
 impl ScriptResourceMap {
@@ -166,10 +283,10 @@ impl ScriptResourceMap {
     }
 
     /// Looks a script up for the worker that imports it, and remembers that it did.
-    pub(crate) fn use_script(&mut self, url: &Url) -> Option<Bytes> {
+    pub(crate) fn use_script(&mut self, url: &Url) -> Option<&StoredScript> {
         let script = self.scripts.get_mut(url)?;
         script.used = true;
-        Some(script.source.clone())
+        Some(script)
     }
 
     /// Drops what only the predecessor imported.
@@ -177,12 +294,13 @@ impl ScriptResourceMap {
         self.scripts.retain(|_, script| script.used);
     }
 
-    pub(crate) fn urls(&self) -> Vec<Url> {
-        self.scripts.keys().cloned().collect()
+    /// Where they are, and what.
+    pub(crate) fn kinds(&self) -> Vec<(Url, ScriptKind)> {
+        self.scripts.iter().map(|(url, script)| (url.clone(), script.kind)).collect()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Url, &Bytes)> {
-        self.scripts.iter().map(|(url, script)| (url, &script.source))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Url, &StoredScript)> {
+        self.scripts.iter()
     }
 
     pub(crate) fn sources(&self) -> HashMap<Url, Bytes> {

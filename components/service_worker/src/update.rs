@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use longhaul_fetch::{EnvironmentSettings, PolicyContainer, is_javascript_mime_type_essence};
+use longhaul_fetch::{EnvironmentSettings, PolicyContainer, ReferrerPolicy};
 
 use crate::job::{ForceBypassCache, Job, JobKind};
 use crate::register::RegisterError;
 use crate::script_resource::{
-    LoadError, LoadedScript, ScriptCache, ScriptKind, ScriptRequest, ScriptResourceMap, ScriptSource,
-    StoredScript,
+    LoadedScript, ScriptCache, ScriptKind, ScriptRequest, ScriptResourceMap, ScriptSource, StoredScript, Used,
 };
 use crate::service_worker::{Resources, Worker, WorkerParts, WorkerState};
 use crate::service_worker_registration::{Registered, Registration, RegistrationHandle, UpdateViaCache};
@@ -221,14 +220,13 @@ impl Inner {
             worker_type: job.worker_type,
             cache: if no_cache { ScriptCache::NoCache } else { ScriptCache::Default },
             client: client.clone(),
+            referrer: None,
+            referrer_policy: ReferrerPolicy::Empty,
         };
         // 1, 3-6. The loader adds the header, the mode and the redirect mode.
         let script = self.loader.load(request).await.map_err(RegisterError::Load)?;
         // 7. Only JavaScript.
-        if !script.mime_essence.as_deref().is_some_and(is_javascript_mime_type_essence) {
-            let error = LoadError::NotJavaScript { url: url.clone(), essence: script.mime_essence };
-            return Err(RegisterError::MimeType(error));
-        }
+        script.check_type(ScriptKind::TopLevel).map_err(RegisterError::MimeType)?;
         // 8-16. Only a scope that the script may have.
         check_scope(job, &script)?;
         // 19. That was an update check.
@@ -242,32 +240,35 @@ impl Inner {
                 || newest.resources().scripts.get(url) != Some(&script.source)
         });
         let mut scripts = ScriptResourceMap::default();
-        let main = StoredScript { source: script.source, used: true };
+        let main = StoredScript::new(&script, ScriptKind::TopLevel, Used::Yes);
         scripts.insert(url.clone(), main).map_err(RegisterError::Load)?;
         // 21. The same script may import others that are new.
         let importing = newest.filter(|newest| !changed && newest.resources().classic_scripts_imported);
         if let Some(newest) = importing {
             let no_cache = mode == UpdateViaCache::None || force || stale;
-            let imported = newest.resources().scripts.urls();
-            for import_url in imported.into_iter().filter(|imported| imported != url) {
+            let imported = newest.resources().scripts.kinds();
+            for (import_url, kind) in imported.into_iter().filter(|(imported, _)| imported != url) {
                 let request = ScriptRequest {
                     url: import_url.clone(),
-                    kind: ScriptKind::Imported,
+                    kind,
                     worker_type: job.worker_type,
                     cache: if no_cache { ScriptCache::NoCache } else { ScriptCache::Default },
                     client: client.clone(),
+                    // NOTE: the check does not know who imports it.
+                    referrer: None,
+                    referrer_policy: ReferrerPolicy::Empty,
                 };
                 // 7. A bad response does not count, and is fetched again should the new worker import it.
                 let Ok(script) = self.loader.load(request).await else { continue };
                 if script.from == ScriptSource::Network {
                     registration.slots().last_update_check = Some(self.clock.now());
                 }
-                if !script.mime_essence.as_deref().is_some_and(is_javascript_mime_type_essence) {
+                if script.check_type(kind).is_err() {
                     continue;
                 }
                 // 8. No break: the rest is kept for the new worker.
                 changed |= newest.resources().scripts.get(&import_url) != Some(&script.source);
-                let stored = StoredScript { source: script.source, used: false };
+                let stored = StoredScript::new(&script, kind, Used::No);
                 scripts.insert(import_url, stored).map_err(RegisterError::Load)?;
             }
         }

@@ -6,11 +6,15 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use longhaul_fetch::ReferrerPolicy;
 use url::Url;
 
 use crate::register::RegisterError;
 use crate::run_service_worker::Told;
-use crate::script_resource::{LoadError, ScriptCache, ScriptKind, ScriptRequest, ScriptSource, StoredScript};
+use crate::script_resource::{
+    Imported, LoadError, ModuleImport, ScriptCache, ScriptKind, ScriptRequest, ScriptSource, StoredScript,
+    Used,
+};
 use crate::service_worker::{Worker, WorkerHandle, WorkerState};
 use crate::service_worker_registration::{Registration, RegistrationHandle, UpdateViaCache};
 use crate::service_workers::Inner;
@@ -52,16 +56,31 @@ impl WorkerScope {
         self.inner.upgrade().ok_or(RegisterError::Stopped)?.claim(&self.registration, &self.worker)
     }
 
-    /// The source of a script that the worker imports, by `importScripts()` or as a module. It is fetched the first
-    /// time and kept with the worker; an installed worker gets only what it has.
+    /// The source of a script that the worker imports by `importScripts()`. It is fetched the first time and kept with the worker;
+    /// an installed worker gets only what it has.
     ///
     /// <https://w3c.github.io/ServiceWorker/#importscripts>
     pub fn import_script(&self, url: Url) -> BoxFuture<'static, Result<Bytes, LoadError>> {
-        let scope = self.clone();
-        async move { scope.import(url).await }.boxed()
+        let import = ModuleImport {
+            url,
+            kind: ScriptKind::Imported,
+            referrer: None,
+            referrer_policy: ReferrerPolicy::Empty,
+        };
+        let importing = self.import_module(import);
+        async move { Ok(importing.await?.source) }.boxed()
     }
 
-    async fn import(&self, url: Url) -> Result<Bytes, LoadError> {
+    /// A module that the worker's script imports, fetched and kept as scripts are.
+    ///
+    /// <https://w3c.github.io/ServiceWorker/#update-algorithm>, the fetch hook for all but the worker's own script
+    pub fn import_module(&self, import: ModuleImport) -> BoxFuture<'static, Result<Imported, LoadError>> {
+        let scope = self.clone();
+        async move { scope.import(import).await }.boxed()
+    }
+
+    async fn import(&self, import: ModuleImport) -> Result<Imported, LoadError> {
+        let ModuleImport { url, kind, referrer, referrer_policy } = import;
         let inner = self.inner.upgrade().ok_or(LoadError::Stopped)?;
         // NOTE: asked before the worker's lock is taken, since activation takes the two in this order.
         let never_from_cache = self.registration.slots().update_via_cache == UpdateViaCache::None
@@ -69,8 +88,13 @@ impl WorkerScope {
         let no_cache = {
             let mut resources = self.worker.resources();
             // 5-6. What it has, it gets.
-            if let Some(source) = resources.scripts.use_script(&url) {
-                return Ok(source);
+            // NOTE: a worker's own script is imported as any other.
+            if let Some(known) = resources.scripts.use_script(&url) {
+                let is_json = |kind: ScriptKind| kind == ScriptKind::ImportedJson;
+                return match is_json(known.kind) == is_json(kind) {
+                    true => Ok(known.imported()),
+                    false => Err(LoadError::OtherType { url }),
+                };
             }
             // 4. Nothing new for one that is installed.
             if !matches!(self.worker.state(), WorkerState::Parsed | WorkerState::Installing) {
@@ -85,10 +109,12 @@ impl WorkerScope {
         let script = loader
             .load(ScriptRequest {
                 url: url.clone(),
-                kind: ScriptKind::Imported,
+                kind,
                 worker_type: self.worker.worker_type,
                 cache: if no_cache { ScriptCache::NoCache } else { ScriptCache::Default },
                 client: self.worker.environment.clone(),
+                referrer,
+                referrer_policy,
             })
             .await?;
         // 11. That was an update check.
@@ -97,15 +123,15 @@ impl WorkerScope {
         {
             self.registration.slots().last_update_check = Some(inner.clock.now());
         }
-        // 12. Only JavaScript.
-        if !script.mime_essence.as_deref().is_some_and(longhaul_fetch::is_javascript_mime_type_essence) {
-            return Err(LoadError::NotJavaScript { url, essence: script.mime_essence });
-        }
+        // 12. Only JavaScript, or data where that is imported.
+        script.check_type(kind)?;
         // 13-15. Kept with the worker.
+        let stored = StoredScript::new(&script, kind, Used::Yes);
+        let imported = stored.imported();
         let mut resources = self.worker.resources();
-        resources.scripts.insert(url, StoredScript { source: script.source.clone(), used: true })?;
+        resources.scripts.insert(url, stored)?;
         resources.classic_scripts_imported = true;
-        Ok(script.source)
+        Ok(imported)
     }
 }
 

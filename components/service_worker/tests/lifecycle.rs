@@ -11,7 +11,7 @@ use longhaul_service_worker::{
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{ORIGIN, Served, World, page, url};
+use support::{ORIGIN, Served, World, data, page, url};
 use url::Url;
 
 fn served(source: &str) -> Served {
@@ -326,6 +326,33 @@ async fn an_update_compares_imported_scripts_too() {
     assert_eq!(imports, 4);
     let import = world.loader.requests().into_iter().find(|request| request.url == url("/lib.js")).unwrap();
     assert_eq!((import.kind, import.cache), (ScriptKind::Imported, ScriptCache::Default));
+}
+
+#[tokio::test]
+async fn data_is_imported_as_data_alone() {
+    let world = World::new().await;
+    world.loader.serve("/data.json", data("1"));
+    let registration = world.activated("/sw.js", "start import-json /data.json").await;
+    let asked = world.loader.requests().pop().unwrap();
+    assert_eq!((asked.kind, asked.referrer), (ScriptKind::ImportedJson, Some(url("/sw.js"))));
+    let worker = registration.active().unwrap();
+    world.workers.update(&registration, None).await.unwrap();
+    assert_eq!(registration.newest(), Some(worker.clone()));
+    world.loader.serve("/data.json", data("2"));
+    world.workers.update(&registration, None).await.unwrap();
+    world.workers.idle().await;
+    assert_ne!(registration.active(), Some(worker));
+    // What is no data, and what is already something else.
+    world.loader.put("/script.js", "");
+    for (path, source) in [
+        ("/a.js", "start import-json /script.js"),
+        ("/b.js", "start import /data.json"),
+        ("/c.js", "start import-json /data.json\nstart import /data.json"),
+        ("/d.js", "start import /script.js\nstart import-json /script.js"),
+    ] {
+        let error = world.register(path, source).await.unwrap_err();
+        assert!(matches!(error, RegisterError::Start(StartError::ScriptThrew { .. })), "{path}: {error:?}");
+    }
 }
 
 #[tokio::test]

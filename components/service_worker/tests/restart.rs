@@ -2,9 +2,9 @@
 
 mod support;
 
-use longhaul_service_worker::{Config, DispatchOutcome, TABLES, UpdateViaCache, WorkerState};
+use longhaul_service_worker::{Config, DispatchOutcome, ScriptKind, TABLES, UpdateViaCache, WorkerState};
 use longhaul_storage::{Location, Profile, Transaction, Value};
-use support::{ORIGIN, World, page, url};
+use support::{ORIGIN, World, data, page, url};
 use tempfile::TempDir;
 
 fn folder(temporary: &TempDir) -> Location {
@@ -36,6 +36,28 @@ async fn an_active_worker_gets_its_event_without_a_page_or_a_server() {
     // A new worker has a name of its own.
     let other = world.activated("/sw.js", "").await.active().unwrap();
     assert_ne!(other.id(), id);
+}
+
+#[tokio::test]
+async fn what_a_worker_imported_stays_what_it_was() {
+    let temporary = TempDir::new().unwrap();
+    let world = open(&temporary).await;
+    world.loader.serve("/data.json", data("1"));
+    let worker = world.activated("/sw.js", "start import-json /data.json").await.active().unwrap().id();
+    world.end().await;
+
+    let world = open(&temporary).await;
+    let registration = world.workers.match_registration(ORIGIN, &url("/")).unwrap();
+    assert_eq!(world.fire(&registration, "push").await, DispatchOutcome::Delivered);
+    assert!(world.loader.requests().is_empty());
+    // The next check asks for it as what it is.
+    world.loader.put("/sw.js", "start import-json /data.json");
+    world.loader.serve("/data.json", data("2"));
+    world.workers.update(&registration, None).await.unwrap();
+    world.workers.idle().await;
+    assert_ne!(registration.active().unwrap().id(), worker);
+    let asked = world.loader.requests().into_iter().find(|request| request.url == url("/data.json")).unwrap();
+    assert_eq!(asked.kind, ScriptKind::ImportedJson);
 }
 
 #[tokio::test]
@@ -166,7 +188,8 @@ async fn rows_that_make_no_sense_are_dropped_and_the_rest_is_kept() {
             row.extend(rest);
             row
         };
-        transaction.put(TABLES[2], nobody(vec!["z".into(), Value::Blob(vec![1])]));
+        let script = vec!["z".into(), Value::Blob(vec![1]), Value::Null, Value::Null];
+        transaction.put(TABLES[2], nobody(script));
         transaction.put(TABLES[1], nobody(vec![Value::Null; 7]));
         profile.commit(transaction).await.unwrap();
         profile.close();

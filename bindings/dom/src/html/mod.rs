@@ -42,7 +42,7 @@ pub use content_security_policy::obey_policies;
 pub use document::{fire_dom_content_loaded, fire_load};
 pub use global_scope::{ConsoleSink, GlobalOptions, TimerHost};
 pub use loaded_document::{LoadedDocument, OpenerPolicy};
-pub use module_map::{ModuleMap, ModuleMapOptions, ModuleTexts, WorkerModule};
+pub use module_map::{ModuleMap, ModuleMapOptions, ModuleText, ModuleTextRequest, ModuleTexts, WorkerModule};
 pub use navigate::load_document;
 pub use navigation_fetch::{NavigationResponse, fetch_for_navigation};
 pub use permissions_policy::PermissionsPolicy;

@@ -24,8 +24,33 @@ use crate::resource_timing::ResourceTiming;
 /// A module, or why there is none.
 type Loading = Shared<BoxFuture<'static, Result<Arc<Module>, String>>>;
 
-/// Gives the text at an address that is not fetched over the network.
-pub type ModuleTexts = Arc<dyn Fn(Url) -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
+/// Gives what the module map does not fetch by itself.
+pub type ModuleTexts =
+    Arc<dyn Fn(ModuleTextRequest) -> BoxFuture<'static, Result<ModuleText, String>> + Send + Sync>;
+
+/// What is asked for in the place of a fetch.
+#[derive(Clone, Debug)]
+pub struct ModuleTextRequest {
+    /// The address.
+    pub url: Url,
+    /// What it has to be.
+    pub module_type: ModuleType,
+    /// The module that imports it.
+    pub referrer: Option<Url>,
+    /// What that one's response said of referrers.
+    pub referrer_policy: ReferrerPolicy,
+}
+
+/// A text that is a module's, and what is known of its response.
+#[derive(Clone, Debug)]
+pub struct ModuleText {
+    /// The text.
+    pub text: String,
+    /// The address that answered.
+    pub base_url: Url,
+    /// What its response says of referrers.
+    pub referrer_policy: ReferrerPolicy,
+}
 
 /// What a module map is made with.
 #[derive(Clone)]
@@ -216,7 +241,16 @@ impl ModuleMap {
             let asked = url.clone();
             let loading = async move {
                 let script = match texts {
-                    Some(texts) => ScriptText::plain(texts(asked.clone()).await?, asked.as_str()),
+                    Some(texts) => {
+                        let referrer = match request.referrer {
+                            Referrer::Url(referrer) => Some(referrer),
+                            _ => None,
+                        };
+                        let (url, referrer_policy) = (asked.clone(), request.referrer_policy);
+                        let asking = ModuleTextRequest { url, module_type, referrer, referrer_policy };
+                        let ModuleText { text, base_url, referrer_policy } = texts(asking).await?;
+                        ScriptText { referrer_policy, ..ScriptText::plain(text, base_url.as_str()) }
+                    }
                     None => {
                         let kind = TextKind::Module(module_type);
                         element_fetch::load_text(&user_agent, request, timed, kind, None).await?

@@ -7,12 +7,14 @@ use futures::future::BoxFuture;
 use longhaul::UserAgent;
 use longhaul::fetch::{CredentialsMode, Destination, ReferrerPolicy};
 use longhaul::service_worker::{
-    AgentHost, DispatchOutcome, FunctionalEvent, StartError, WorkerAgent, WorkerDescription, WorkerType,
+    AgentHost, DispatchOutcome, FunctionalEvent, ModuleImport, ScriptKind, StartError, WorkerAgent,
+    WorkerDescription, WorkerType,
 };
 use longhaul_dom::{
-    ConsoleSink, GlobalOptions, ModuleMap, ModuleMapOptions, ModuleTexts, ServiceWorkerGlobal, WorkerModule,
+    ConsoleSink, GlobalOptions, ModuleMap, ModuleMapOptions, ModuleText, ModuleTextRequest, ModuleTexts,
+    ServiceWorkerGlobal, WorkerModule,
 };
-use longhaul_idl::runtime::{Exposure, Realm, RealmId, TaskSource};
+use longhaul_idl::runtime::{Exposure, ModuleType, Realm, RealmId, TaskSource};
 use longhaul_quickjs::RealmOptions;
 use tokio::sync::watch;
 use url::Url;
@@ -112,6 +114,13 @@ async fn start(
     let runtime = tokio::runtime::Handle::current();
     let agent = Agent::start("service worker", limits, runtime, listeners)
         .map_err(|end| StartError::Host(end.to_string()))?;
+    let (ended, place, tell) = (agent.watch_end(), worker.script_url.clone(), on_error.clone());
+    tokio::spawn(async move {
+        let end = ended.await;
+        if end != AgentEnd::Terminated {
+            tell(format!("{place}: {end}"));
+        }
+    });
     let realm = RealmId::next();
     let (script_url, on_rejection) = (worker.script_url.clone(), on_error.clone());
     let handle = agent.handle();
@@ -152,7 +161,11 @@ async fn start(
             // 9.–11. The script, once; what it throws fails an installation.
             let ran = match worker_type {
                 WorkerType::Classic => engine.evaluate_script(realm, &source, script_url.as_str()).map(drop),
-                WorkerType::Module => engine.import_module(realm, script_url.as_str()),
+                // <https://w3c.github.io/ServiceWorker/#is-async-module-algorithm>
+                WorkerType::Module => {
+                    let source = decoded(&source);
+                    engine.evaluate_synchronous_module(realm, source.as_bytes(), script_url.as_str())
+                }
             };
             ran.map_err(|error| StartError::ScriptThrew {
                 message: error.message,
@@ -170,6 +183,11 @@ async fn start(
         })
         .await;
     match made {
+        // NOTE: a script that was ended in its microtasks has run.
+        Ok(Ok(_)) if !agent.alive() => match agent.ended().await {
+            AgentEnd::Runaway(_) => Err(StartError::TimedOut),
+            end => Err(StartError::Terminated(end.to_string())),
+        },
         Ok(Ok(handles_fetch)) => {
             Ok(Arc::new(RunningWorker { agent, realm, script_url, handles_fetch, on_rejection }))
         }
@@ -234,6 +252,10 @@ impl WorkerAgent for RunningWorker {
     }
 }
 
+fn decoded(source: &[u8]) -> String {
+    encoding_rs::UTF_8.decode_with_bom_removal(source).0.into_owned()
+}
+
 /// A module worker's modules: fetched and stored while it is installed, what was stored afterwards.
 ///
 /// <https://html.spec.whatwg.org/#fetch-a-module-worker-script-graph>
@@ -243,12 +265,20 @@ async fn load_modules(
     user_agent: &UserAgent,
 ) -> Result<Arc<ModuleMap>, String> {
     let (client, scope) = (worker.environment.clone(), worker.worker_scope.clone());
-    let text = |source: &[u8]| encoding_rs::UTF_8.decode_with_bom_removal(source).0.into_owned();
-    let texts: ModuleTexts = Arc::new(move |url| {
-        let loading = scope.import_script(url);
+    let texts: ModuleTexts = Arc::new(move |asked: ModuleTextRequest| {
+        let importing = scope.import_module(ModuleImport {
+            url: asked.url,
+            kind: match asked.module_type {
+                ModuleType::JavaScript => ScriptKind::Imported,
+                ModuleType::Json => ScriptKind::ImportedJson,
+            },
+            referrer: asked.referrer,
+            referrer_policy: asked.referrer_policy,
+        });
         async move {
-            let source = loading.await.map_err(|error| error.to_string())?;
-            Ok(text(&source))
+            let imported = importing.await.map_err(|error| error.to_string())?;
+            let (base_url, referrer_policy) = (imported.base_url, imported.referrer_policy);
+            Ok(ModuleText { text: decoded(&imported.source), base_url, referrer_policy })
         }
         .boxed()
     });
@@ -263,7 +293,7 @@ async fn load_modules(
         let root = WorkerModule {
             url: worker.script_url.clone(),
             base_url: worker.script_url.clone(),
-            text: text(source),
+            text: decoded(source),
             owner: worker.environment.clone(),
             destination: Destination::ServiceWorker,
             credentials: CredentialsMode::SameOrigin,

@@ -1,6 +1,6 @@
 //! <https://html.spec.whatwg.org/#module-script>
 
-use longhaul_host::agent::{AgentEnd, AgentLimits};
+use longhaul_host::agent::AgentEnd;
 
 use crate::site::Site;
 
@@ -88,11 +88,10 @@ async fn modules_import_each_other_without_holding_up_the_page() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_that_waits_for_a_module_can_be_ended() {
-    let limits = AgentLimits { task: std::time::Duration::from_secs(2), ..AgentLimits::default() };
     // A dynamic import, whose answer never comes.
     let page = "<script>import('/hangs.js?after=never').then(() => console.log('never'), () => {});
         setTimeout(() => console.log('meanwhile'), 0)</script>";
-    let opened = Site::new().limits(limits).page(page).js("/hangs.js", "").open_until("meanwhile").await;
+    let opened = Site::new().page(page).js("/hangs.js", "").open_until("meanwhile").await;
     opened.expect(&["meanwhile"]);
     // Not as one that ran too long: nothing of it was running.
     assert_eq!(opened.end, Some(AgentEnd::Terminated));
@@ -303,11 +302,12 @@ async fn service_workers_are_modules_that_import_nothing_later() {
           (async () => {
             const registration = await navigator.serviceWorker.register('/sw.js', { type: 'module' });
             const worker = registration.installing ?? registration.waiting ?? registration.active;
-            navigator.serviceWorker.onmessage = (e) => console.log(e.data);
+            const told = new Promise((resolve) => navigator.serviceWorker.onmessage = (e) => resolve(e.data));
             worker.postMessage('tell');
             for (const name of ['/of-gone.js', '/of-syntax.js']) {
               await navigator.serviceWorker.register(name, { type: 'module', scope: '/x' }).catch((e) => console.log(name, e.name));
             }
+            console.log(await told);
             console.log('done');
           })();
         </script>";
@@ -330,6 +330,70 @@ async fn service_workers_are_modules_that_import_nothing_later() {
         "{:#?}",
         opened.errors
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn service_workers_import_what_pages_may_import() {
+    let page = "<script>
+          const register = async (name) => {
+            const registration = await navigator.serviceWorker.register(name, { type: 'module', scope: '/x' + name });
+            return registration.installing ?? registration.waiting ?? registration.active;
+          };
+          (async () => {
+            for (const name of ['/of-json-as-script.js', '/of-script-as-json.js', '/of-bad-json.js', '/of-both.js', '/of-css.js', '/waits.js', '/of-waits.js', '/links.js']) {
+              await register(name).then(() => console.log(name, 'came'), (e) => console.log(name, e.name));
+            }
+            const told = new Promise((resolve) => navigator.serviceWorker.onmessage = (e) => resolve(e.data));
+            (await register('/sw.js')).postMessage('tell');
+            console.log(await told);
+            console.log('done');
+          })();
+        </script>";
+    let json = ["Content-Type: application/manifest+json"];
+    let opened = Site::new()
+        .page(page)
+        .js("/sw.js", "import data, { default as again } from './data.json' with { type: 'json' }; import { near } from './moved.js'; import { far } from '{near}/far.js'; import * as me from './sw.js';
+            onmessage = (e) => e.source.postMessage([data.list.length, again === data, Object.getPrototypeOf(data) === Object.prototype, near, far, me.own].join());
+            export const own = 'own'")
+        .file("/data.json", &json, "{ \"list\": [1, 2] }")
+        .answer("/moved.js", "302 Found", &["Location: /folder/near.js"], b"")
+        .file("/folder/near.js", &["Content-Type: text/javascript", "Referrer-Policy: no-referrer"], "export * from './in.js'")
+        .js("/folder/in.js", "import data from '../data.json' with { type: 'json' }; export const near = 'near' + data.list")
+        .file("/far.js", &["Content-Type: text/javascript", "Access-Control-Allow-Origin: *"], "export const far = 'far'")
+        .js("/of-json-as-script.js", "import './data.json'")
+        .js("/of-script-as-json.js", "import './folder/in.js' with { type: 'json' }")
+        .js("/of-bad-json.js", "import './bad.json' with { type: 'json' }")
+        .js("/of-both.js", "import './data.json' with { type: 'json' }; import './data.json'")
+        .js("/of-css.js", "import './data.json' with { type: 'css' }")
+        .js("/waits.js", "await Promise.resolve(1)")
+        .js("/of-waits.js", "import './waits.js'")
+        .js("/links.js", "import { nothing } from './folder/in.js'")
+        .file("/bad.json", &json, "{ a: 1 }")
+        .open()
+        .await;
+    opened.expect(&[
+        "/of-json-as-script.js TypeError",
+        "/of-script-as-json.js TypeError",
+        "/of-bad-json.js TypeError",
+        "/of-both.js TypeError",
+        "/of-css.js TypeError",
+        "/waits.js TypeError",
+        "/of-waits.js TypeError",
+        "/links.js TypeError",
+        "2,true,true,near1,2,far,own",
+        "done",
+    ]);
+    // A worker's graph is fetched as the worker is, its data as data, and each for who imports it.
+    let asked = |path: &str, name: &str| {
+        opened.requests(path).pop().and_then(|request| request.header(name).map(str::to_owned))
+    };
+    let here = opened.here.origin();
+    assert_eq!(asked("/far.js", "sec-fetch-dest").as_deref(), Some("serviceworker"));
+    assert_eq!(asked("/far.js", "sec-fetch-mode").as_deref(), Some("cors"));
+    assert_eq!(asked("/far.js", "referer"), Some(format!("{here}/")));
+    assert_eq!(asked("/moved.js", "referer"), Some(format!("{here}/sw.js")));
+    assert_eq!(asked("/folder/in.js", "referer"), None);
+    assert_eq!(asked("/data.json", "sec-fetch-dest").as_deref(), Some("json"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 //! A host whose workers run a language of a few words, and a loader that serves what the test puts up.
 //!
 //! A script has lines of the form `WHEN ACTION [ARGUMENT]`. `WHEN` is `start` or an event's type; the actions are
-//! `throw`, `reject REASON`, `hang`, `crash`, `import URL`, `skip-waiting`, `claim` and `gate`, which waits until the
+//! `throw`, `reject REASON`, `hang`, `crash`, `import URL`, `import-json URL`, `skip-waiting`, `claim` and `gate`, which waits until the
 //! test opens the gate of that event. For `fetch` there are `respond TEXT`, `preloaded` (responds with the navigation
 //! preload's body), `ids` (responds with the three client ids), `aborted` (waits for the abort, logs it) and `refuse`; an
 //! event without any of these is left to the network.
@@ -15,12 +15,14 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use longhaul_fetch::{
-    Body, EnvironmentSettings, FetchController, HeaderList, PolicyContainer, Request, Response,
+    Body, EnvironmentSettings, FetchController, HeaderList, PolicyContainer, ReferrerPolicy, Request,
+    Response,
 };
 use longhaul_service_worker::{
     AgentHost, Config, DispatchOutcome, FetchAnswer, FetchEvent, FunctionalEvent, LoadError, LoadedScript,
-    RegisterError, RegistrationHandle, RegistrationOptions, ScriptLoader, ScriptRequest, ScriptSource,
-    ServiceWorkers, StartError, TABLES, WorkerAgent, WorkerDescription, WorkerState,
+    ModuleImport, RegisterError, RegistrationHandle, RegistrationOptions, ScriptKind, ScriptLoader,
+    ScriptRequest, ScriptSource, ServiceWorkers, StartError, TABLES, WorkerAgent, WorkerDescription,
+    WorkerState,
 };
 use longhaul_storage::{Location, ManualClock, Profile};
 use tokio::sync::{Semaphore, watch};
@@ -103,6 +105,16 @@ pub(crate) struct Served {
     pub(crate) mime: Option<&'static str>,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) from: ScriptSource,
+}
+
+/// Data that a module may import.
+pub(crate) fn data(source: &str) -> Served {
+    Served {
+        source: source.to_owned(),
+        mime: Some("application/json"),
+        headers: Vec::new(),
+        from: ScriptSource::Network,
+    }
 }
 
 #[derive(Default)]
@@ -280,6 +292,16 @@ impl FakeAgent {
                 }
                 [at, "import", path] if *at == when => {
                     let imported = self.worker.worker_scope.import_script(url(path)).await;
+                    let Ok(_) = imported else { return Ran::Threw };
+                }
+                [at, "import-json", path] if *at == when => {
+                    let import = ModuleImport {
+                        url: url(path),
+                        kind: ScriptKind::ImportedJson,
+                        referrer: Some(self.worker.script_url.clone()),
+                        referrer_policy: ReferrerPolicy::Empty,
+                    };
+                    let imported = self.worker.worker_scope.import_module(import).await;
                     let Ok(_) = imported else { return Ran::Threw };
                 }
                 [at, "skip-waiting"] if *at == when => self.worker.worker_scope.skip_waiting(|| {}),
