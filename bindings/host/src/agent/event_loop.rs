@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use super::listeners::Listeners;
+use super::runaways::{ProcessorTime, RunawayWatch};
 use super::task_queues::{TaskQueues, Timers};
 
 /// What an agent may use up.
@@ -25,7 +26,8 @@ pub struct AgentLimits {
     pub memory: usize,
     /// The engine's stack, in bytes.
     pub stack: usize,
-    /// How long one task may run before its script counts as runaway and the agent is ended.
+    /// How long one task may run before its script counts as runaway and the agent is ended: for how long it may
+    /// have the processor, where the system tells. It may wait, for what it has asked for or for the processor, eight times as long.
     pub task: Duration,
 }
 
@@ -115,6 +117,8 @@ struct State {
     timers: Timers,
     /// When the task that runs was begun.
     running_since: Option<Instant>,
+    /// Where the system tells how long the thread has had the processor, if it does.
+    processor_time: Option<ProcessorTime>,
     ending: Option<AgentEnd>,
 }
 
@@ -451,6 +455,7 @@ impl Shared {
         ENGINE.set(Rc::downgrade(&engine));
         // The thread sets it once.
         let _ = self.interrupt.set(engine.interrupt_handle());
+        self.lock().processor_time = ProcessorTime::of_this_thread();
         loop {
             // 2. The oldest task of a queue that is not empty; a timer whose time has come queues one.
             let work = match self.next() {
@@ -567,15 +572,19 @@ impl TimerHost for Shared {
 
 /// Looks now and then whether a task has run for too long.
 async fn watch_for_runaways(shared: Weak<Shared>, limit: Duration) {
-    let mut look = tokio::time::interval((limit / 8).clamp(Duration::from_millis(5), Duration::from_secs(1)));
+    let mut watch = RunawayWatch::new(limit);
+    let mut look = tokio::time::interval(watch.between());
     loop {
         look.tick().await;
         let Some(shared) = shared.upgrade() else { return };
         if shared.end.borrow().is_some() {
             return;
         }
-        let running_since = shared.lock().running_since;
-        if running_since.is_some_and(|since| since.elapsed() > limit) {
+        let (running_since, processor_time) = {
+            let state = shared.lock();
+            (state.running_since, state.processor_time.clone())
+        };
+        if watch.runs_away(running_since, processor_time.as_ref()) {
             shared.terminate(AgentEnd::Runaway(limit));
         }
     }

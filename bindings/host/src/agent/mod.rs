@@ -4,6 +4,7 @@
 mod event_loop;
 mod listeners;
 mod opened_windows;
+mod runaways;
 mod service_worker;
 mod task_queues;
 mod uncaught;
