@@ -16,9 +16,12 @@ fn agents() -> Vec<String> {
     names
 }
 
+/// How long what must come is waited for. Never reached by a passing test.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Waits until the agents of this process are just these.
 async fn until_agents_are(expected: &[&str], what: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while agents() != expected {
         assert!(Instant::now() < deadline, "{what}: {:?} are left", agents());
         tokio::task::yield_now().await;
@@ -81,7 +84,7 @@ async fn whatever_an_agent_does_its_end_is_clean() {
     for workers in [0, 1, 4, 8] {
         let what = format!("a page with {workers} workers that run");
         let loaded = support::pages::load(&page, &files, AgentLimits::default()).await;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while agents().len() <= workers {
             assert!(Instant::now() < deadline, "{what}: {:?}; {:?}", agents(), loaded.errors.all());
             tokio::task::yield_now().await;
@@ -116,22 +119,118 @@ async fn whatever_an_agent_does_its_end_is_clean() {
     let scripts: Vec<String> = runaways.iter().chain(&bombs).map(|script| (*script).to_owned()).collect();
     let page = format!(
         "const scripts = {scripts:?}; const good = new Worker('good.js'); let answers = 0;
-         good.onmessage = () => {{ answers += 1; }};
-         for (const script of scripts) {{
+         good.onmessage = () => {{
+           answers += 1;
+           // It answers before, while and after the others run.
+           if (answers === 1) scripts.forEach(start);
+           if (answers < 10) setTimeout(() => good.postMessage(1), 100);
+           if (answers === 10) {{ good.terminate(); console.log('answered'); }}
+         }};
+         good.postMessage(1);
+         const start = (script, index) => {{
            const url = URL.createObjectURL(new Blob([script]));
            const worker = new Worker(url);
+           // Those that tell of it and go on have nothing left to do.
            worker.onerror = (e) => {{ e.preventDefault(); worker.terminate(); }};
-           if (scripts.indexOf(script) % 5 === 0) new SharedWorker(url).onerror = (e) => e.preventDefault();
-         }}
-         // Those that told of it and went on have nothing left to do.
-         let rounds = 0;
-         const timer = setInterval(() => {{ good.postMessage(1); if (++rounds === 10) {{ clearInterval(timer); good.postMessage('close'); console.log('page', answers > 0); }} }}, 100);"
+           if (index % 5 === 0) new SharedWorker(url).onerror = (e) => e.preventDefault();
+         }};"
     );
-    let good = "onmessage = (e) => { postMessage(1); if (e.data === 'close') close(); }";
+    let good = "onmessage = () => postMessage(1)";
     let idle = idle_page(&page, &[("good.js", good)], limits).await;
-    assert_eq!(idle.console, ["page true"], "{:?}", idle.errors);
+    assert_eq!(idle.console, ["answered"], "{:?}", idle.errors);
     let ran_away = idle.errors.iter().filter(|line| line.contains("ran longer")).count();
     assert!(ran_away >= runaways.len() + 2, "{:#?}", idle.errors);
     assert!(idle.page.agent().alive());
     end(idle, "runaways and bombs").await;
+
+    service_workers().await;
+}
+
+/// Service workers that run too long or take too much, each at its own point: what asks for them goes on as the standard says, and all
+/// others live.
+async fn service_workers() {
+    let worker = "
+        const what = location.search.slice(1);
+        const runs = () => { for (;;) { try { for (;;) {} } catch {} finally { for (;;) {} } } };
+        const again = () => { Promise.resolve().then(again) };
+        const takes = () => { const all = []; for (;;) all.push(new Array(100000).fill(0)); };
+        const acts = { runs, again, takes };
+        const at = (place) => { const [where, how] = what.split('-'); if (where === place) acts[how](); };
+        at('script');
+        // It is run again for what it is asked after its first end.
+        if (registration.active) at('restart');
+        addEventListener('install', () => { skipWaiting(); at('install'); });
+        addEventListener('activate', (event) => { event.waitUntil(clients.claim()); at('activate'); });
+        addEventListener('fetch', (event) => {
+          if (!event.request.url.endsWith('asked.txt')) return;
+          if (what.startsWith('restart')) runs();
+          at('fetch');
+          event.respondWith((async () => { at('answer'); return new Response('from the worker'); })());
+        });";
+    // What registering, and then asking twice in a page of its scope, give.
+    let expected = [
+        ("script-runs", "TypeError"),
+        ("script-again", "TypeError"),
+        ("script-takes", "TypeError"),
+        ("install-runs", "redundant"),
+        ("install-again", "redundant"),
+        // What a listener throws changes nothing for the event.
+        ("install-takes", "activated,from the worker,from the worker"),
+        ("activate-runs", "activated,from the worker,from the worker"),
+        ("fetch-runs", "activated,TypeError,TypeError"),
+        ("fetch-takes", "activated,from the server,from the server"),
+        ("answer-runs", "activated,TypeError,TypeError"),
+        ("answer-takes", "activated,TypeError,TypeError"),
+        // One that cannot be run any more leaves its pages to the network.
+        ("restart-runs", "activated,TypeError,from the server"),
+        ("restart-takes", "activated,TypeError,from the server"),
+    ];
+    let all: Vec<&str> = expected.iter().map(|(what, _)| *what).collect();
+    let page = format!(
+        "const ended = (worker) => new Promise((resolve) => {{
+           const look = () => {{ if (['activated', 'redundant'].includes(worker.state)) resolve(worker.state); }};
+           worker.addEventListener('statechange', look);
+           look();
+         }});
+         const tried = async (what) => {{
+           const scope = 'frame.html?' + what;
+           const registration = await navigator.serviceWorker.register('worker.js?' + what, {{ scope }});
+           const said = [await ended(registration.installing ?? registration.waiting ?? registration.active)];
+           if (said[0] === 'activated') {{
+             const frame = document.createElement('iframe');
+             frame.src = scope;
+             await new Promise((resolve) => {{ frame.onload = resolve; document.body.append(frame); }});
+             const ask = () => frame.contentWindow.fetch('asked.txt').then((response) => response.text(), (error) => error.name);
+             said.push(await ask(), await ask());
+             frame.remove();
+           }}
+           return said.join();
+         }};
+         (async () => {{
+           const trying = {all:?}.map((what) => tried(what).catch((error) => error.name));
+           for (const said of await Promise.all(trying)) console.log('said', said);
+           console.log('said', await tried('nothing'));
+         }})();"
+    );
+    let files = [("worker.js", worker), ("frame.html", "<!doctype html>"), ("asked.txt", "from the server")];
+    let limits = AgentLimits { memory: 48 << 20, task: Duration::from_secs(1), ..AgentLimits::default() };
+    let idle = idle_page(&page, &files, limits).await;
+    // NOTE: the console tells of fetches that failed as well.
+    let mut said: Vec<&str> = idle.console.iter().filter_map(|line| line.strip_prefix("said ")).collect();
+    // Nothing of it keeps another from its work.
+    assert_eq!(said.pop(), Some("activated,from the worker,from the worker"), "{:#?}", idle.errors);
+    let said: Vec<(&str, &str)> = all.iter().copied().zip(said).collect();
+    assert_eq!(said, expected, "{:#?}", idle.errors);
+    // Each is told of as often as it was ended.
+    let ran_away = || idle.all_errors.all().iter().filter(|line| line.contains("ran longer")).count();
+    let deadline = Instant::now() + PATIENCE;
+    while ran_away() < 12 {
+        assert!(Instant::now() < deadline, "{:#?}", idle.all_errors.all());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ran_away(), 12, "{:#?}", idle.all_errors.all());
+    assert!(idle.page.agent().alive());
+    idle.user_agent.service_workers().stop_all().await;
+    until_agents_are(&["window"], "service workers that are stopped").await;
+    end(idle, "service workers").await;
 }

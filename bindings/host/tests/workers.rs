@@ -76,7 +76,7 @@ async fn terminate_ends_a_worker_that_waits_for_the_network() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_runs_away_is_ended_and_its_page_lives() {
     let page = "new Worker('worker.js').onmessage = (e) => console.log(e.data);";
-    let limits = AgentLimits { task: Duration::from_millis(300), ..AgentLimits::default() };
+    let limits = AgentLimits { task: Duration::from_secs(1), ..AgentLimits::default() };
     let idle = idle_page(page, &[("worker.js", "postMessage('on'); for (;;) {}")], limits).await;
     assert_eq!(idle.console, ["on"]);
     assert!(idle.page.agent().alive());

@@ -111,9 +111,11 @@ async fn messages_come_once_they_are_wanted_and_ports_go_along() {
     let opened = controlled(
         "const { port1, port2 } = new MessageChannel();
          const answer = new Promise((resolve) => port1.onmessage = (e) => resolve(e.data));
+         // What comes by the port and what comes to the client go two ways.
+         const told = new Promise((resolve) => navigator.serviceWorker.onmessage = (e) => resolve([e.data, e.source === navigator.serviceWorker.controller, e.origin === origin].join()));
          navigator.serviceWorker.controller.postMessage({ port: port2 }, [port2]);
          console.log(await answer);
-         console.log(await new Promise((resolve) => navigator.serviceWorker.onmessage = (e) => resolve([e.data, e.source === navigator.serviceWorker.controller, e.origin === origin].join())));",
+         console.log(await told);",
         "addEventListener('message', (event) => {
            event.data.port.postMessage([event.source instanceof WindowClient, event.source.frameType, event.origin === origin, event instanceof ExtendableMessageEvent, event.ports.length].join());
            event.source.postMessage('to the client');

@@ -1,5 +1,8 @@
 //! Documents: HTML's order of scripts, elements that fetch, frames, navigation, policies; all over loopback servers.
 
+#[allow(unreachable_pub, reason = "other test binaries have it in a module")]
+#[path = "../support/rest.rs"]
+mod rest;
 #[allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this")]
 #[path = "../support/server.rs"]
 mod server;

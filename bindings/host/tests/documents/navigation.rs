@@ -118,8 +118,14 @@ async fn a_javascript_url_runs_where_it_is_sent() {
           console.log('not yet');
           await load;
           console.log(frame.contentDocument.title, frame.contentDocument.body.textContent, frame.contentWindow.location.href);
-          frame.contentWindow.location = 'javascript:void(parent.console.log(\"again%20decoded\"))';
-          await new Promise((resolve) => setTimeout(resolve, 10));
+          const called = (name) => new Promise((resolve) => globalThis[name] = resolve);
+          const first = called('first');
+          frame.contentWindow.location = 'javascript:void(parent.console.log(\"again%20decoded\"), parent.first())';
+          await first;
+          // The second one finds what the first has left.
+          const second = called('second');
+          frame.contentWindow.location = 'javascript:void(parent.second())';
+          await second;
           console.log(frame.contentDocument.title);
           const link = document.createElement('a');
           link.href = 'javascript:console.log(\"link\", mark)';

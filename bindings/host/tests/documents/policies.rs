@@ -41,7 +41,7 @@ async fn each_kind_of_request_asks_its_directive() {
           await fetch('{near}/connect').catch(() => {});
           try { new Worker('/worker.js').onerror = () => {}; } catch (e) { console.log(e.name); }
           document.querySelector('form').submit();
-          await new Promise((resolve) => setTimeout(resolve, 20));
+          while (new Set(seen).size < 11) await new Promise((resolve) => addEventListener('securitypolicyviolation', resolve, { once: true }));
           console.log([...new Set(seen)].sort().join());
           console.log(document.baseURI.endsWith('/elsewhere/'));
         };

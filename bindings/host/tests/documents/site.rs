@@ -11,10 +11,11 @@ use longhaul_host::agent::{
     AgentEnd, AgentLimits, Listeners, Page, PageError, PageOptions, ServiceWorkerAgents,
 };
 
+use crate::rest::nothing_is_left;
 use crate::server::{Connection, Request, Server};
 
-/// How long a test waits for what must come before it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits for what must come before it fails. Never reached by a passing test, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Answer {
     status: String,
@@ -27,7 +28,6 @@ struct Answer {
 #[derive(Default)]
 pub(crate) struct Site {
     answers: HashMap<String, Answer>,
-    limits: AgentLimits,
 }
 
 /// Gates that requests open and wait for: `?after=NAME` is answered once `/open/NAME` was asked for.
@@ -141,11 +141,6 @@ impl Site {
         self
     }
 
-    pub(crate) fn limits(mut self, limits: AgentLimits) -> Self {
-        self.limits = limits;
-        self
-    }
-
     /// Opens `/` and gives what there is to tell once nothing is left to do.
     pub(crate) async fn open(self) -> Opened {
         let (page, opened) = self.try_open(None).await;
@@ -185,7 +180,7 @@ impl Site {
         let on_error: Arc<dyn Fn(String) + Send + Sync> = Arc::new(move |line| sink.push(line));
         let listeners = Listeners::start().expect("threads");
         let workers = ServiceWorkerAgents::new(
-            self.limits,
+            AgentLimits::default(),
             listeners.clone(),
             Arc::clone(&console) as _,
             Arc::clone(&on_error),
@@ -195,9 +190,9 @@ impl Site {
         workers.attach(user_agent.clone());
         user_agent.start();
         let options = PageOptions {
-            user_agent,
-            limits: self.limits,
-            listeners,
+            user_agent: user_agent.clone(),
+            limits: AgentLimits::default(),
+            listeners: listeners.clone(),
             console: Arc::clone(&console) as _,
             on_error,
             on_window: None,
@@ -209,7 +204,7 @@ impl Site {
                 let rests = async {
                     match line {
                         Some(line) => console.wait_for(line).await,
-                        None => page.agent().idle().await,
+                        None => nothing_is_left(&page, &user_agent, &listeners).await,
                     }
                 };
                 let rests = tokio::time::timeout(PATIENCE, rests).await;

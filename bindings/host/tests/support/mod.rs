@@ -6,6 +6,7 @@
 pub mod command;
 pub mod folder;
 pub mod pages;
+pub mod rest;
 pub mod run;
 pub mod server;
 pub mod site;
