@@ -144,6 +144,30 @@ impl<'js> Scope<'js> {
         }
     }
 
+    /// The relevant realm of a platform object, entered, where that is another one: what its members make is made there, whoever
+    /// calls them. The brand check, and what is thrown by it, are of the function's own realm.
+    ///
+    /// <https://html.spec.whatwg.org/#concept-relevant-realm>
+    fn home_of(&self, receiver: &Receiver<'js>, this: &JsValue<'js>) -> Option<Scope<'js>> {
+        let realm = receiver.realm();
+        if realm == self.state.id {
+            return None;
+        }
+        // What pages of other origins may use of a window, they use from their own realm.
+        if proxied(this).is_some_and(|proxy| !proxy.is_accessible_from(self)) {
+            return None;
+        }
+        let state = self.state.shared.upgrade()?.realm(realm)?;
+        // NOTE: the core's functions have the same places where the same is exposed.
+        let (exposure, secure_context) = (state.exposure, state.secure_context);
+        if exposure != self.state.exposure || secure_context != self.state.secure_context {
+            return None;
+        }
+        let caller = self.caller.as_ref().unwrap_or(&self.state);
+        let caller = Some(Rc::clone(caller)).filter(|caller| caller.id != realm);
+        Some(Scope { caller, ..Scope::enter(&self.ctx, state)? })
+    }
+
     /// Runs an instance member of Rust. A panic becomes an exception: none may cross the engine.
     pub(crate) fn invoke(&self, object: ObjectRef, member: MemberId, args: Vec<Value>) -> Result<Value> {
         let result = catch_unwind(AssertUnwindSafe(|| object.invoke(self, member, args)));
@@ -192,6 +216,9 @@ impl<'js> Scope<'js> {
             }
             Err(error) => return Err(error),
         };
+        if let Some(home) = self.home_of(&receiver, this) {
+            return self.shown_here(home.get(interface, index, attribute, hosted, this)?);
+        }
         if let IdlType::ObservableArray(item) = attribute.r#type {
             return self.observable_array(&receiver, interface, index, item);
         }
@@ -255,6 +282,9 @@ impl<'js> Scope<'js> {
             }
             Err(error) => return Err(error),
         };
+        if let Some(home) = self.home_of(&receiver, this) {
+            return home.set(interface, index, hosted, this, value);
+        }
         // 3.7. [Replaceable]
         if attribute.replaceable {
             return receiver.object().prop(attribute.name, data(value));
@@ -323,6 +353,9 @@ impl<'js> Scope<'js> {
         // 2.1.2. The brand check comes before the arguments.
         let receiver =
             if operation.is_static { None } else { Some(self.this(this, interface, operation.name)?) };
+        if let Some(home) = receiver.as_ref().and_then(|receiver| self.home_of(receiver, this)) {
+            return self.shown_here(home.operation(interface, index, hosted, this, args)?);
+        }
         let (overload, converted) = self.resolve_overload(operation.overloads, args, &what)?;
         let descriptor = &operation.overloads[overload];
         if let Some(hosted) = hosted {
@@ -396,6 +429,9 @@ impl<'js> Scope<'js> {
         this: &JsValue<'js>,
     ) -> Result<JsValue<'js>> {
         let receiver = self.this(this, interface, "toString")?;
+        if let Some(home) = self.home_of(&receiver, this) {
+            return home.stringify(interface, hosted, this);
+        }
         if let Some(hosted) = hosted {
             let slots = receiver.slots(self)?.into_value();
             return self.apply(&self.hosted(hosted)?, Some(receiver.object().into_value()), [slots]);

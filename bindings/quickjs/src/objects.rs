@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use longhaul_idl::{
     DomException, dom_exception,
-    runtime::{InterfaceDescriptor, ObjectRef},
+    runtime::{InterfaceDescriptor, ObjectRef, RealmId},
 };
 use rquickjs::{Ctx, Object, Persistent, Proxy, Result, Value as JsValue, class::Class, object::Property};
 
@@ -32,6 +32,14 @@ impl<'js> Receiver<'js> {
         match self {
             Self::Wrapper(class) => class.borrow().interface,
             Self::Global(_, realm) => realm.global.interface(),
+        }
+    }
+
+    /// <https://html.spec.whatwg.org/#concept-relevant-realm>
+    pub(crate) fn realm(&self) -> RealmId {
+        match self {
+            Self::Wrapper(class) => class.borrow().realm,
+            Self::Global(_, realm) => realm.id,
         }
     }
 
@@ -223,6 +231,7 @@ impl<'js> Scope<'js> {
         let address = address(object);
         let wrapper = Wrapper {
             interface: object.interface(),
+            realm: self.state.id,
             native: Some(Arc::clone(object)),
             slots: RefCell::default(),
             kept: RefCell::default(),
@@ -257,6 +266,7 @@ impl<'js> Scope<'js> {
     ) -> Result<Receiver<'js>> {
         let wrapper = Wrapper {
             interface,
+            realm: self.state.id,
             native: None,
             slots: RefCell::default(),
             kept: RefCell::default(),

@@ -4,7 +4,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use longhaul_idl::runtime::{InterfaceDescriptor, ObjectRef};
+use longhaul_idl::runtime::{InterfaceDescriptor, ObjectRef, RealmId};
 use rquickjs::{
     Ctx, Function, JsLifetime, Object, Result, Value as JsValue,
     class::{Class, ClassKind, JsCell, JsClass, Readable, Trace, Tracer},
@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct Wrapper<'js> {
     /// The most derived interface.
     pub(crate) interface: &'static InterfaceDescriptor,
+    /// The object's relevant realm.
+    pub(crate) realm: RealmId,
     /// The object behind it; none for a self-hosted one.
     pub(crate) native: Option<ObjectRef>,
     /// What the self-hosted core keeps for this object. Scripts never see it; the engine traces it.
