@@ -21,6 +21,7 @@ use longhaul_idl::{
 use rquickjs::{Context, Ctx, Persistent, Runtime, Value as JsValue, promise::PromiseState};
 
 use crate::{
+    ended::{Ended, Life},
     modules::{Modules, Stage},
     promises::{self, Rejection},
     realm::{RealmState, Roots, Scope},
@@ -44,6 +45,8 @@ impl Default for EngineLimits {
 
 /// What ended realms leave is collected once there is one of them for so many that are left.
 const REALMS_PER_ENDED: usize = 4;
+/// After so many checkpoints it is seen whether what is left of ended realms can go by now.
+const CHECKPOINTS_PER_COLLECTION: u32 = 1024;
 
 /// An engine could not be made.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -107,6 +110,11 @@ pub(crate) struct Shared {
     notices: RefCell<Vec<Notice>>,
     /// The engine's number for named properties objects; 0 before the first.
     pub(crate) named_properties_class: Cell<u32>,
+    /// The engine's number for what looks after contexts; 0 before the first.
+    life_class: Cell<u32>,
+    /// What is left of realms that have ended.
+    ended: Ended,
+    interrupted: Arc<AtomicBool>,
     /// How often the engine is entered right now.
     entered: Cell<usize>,
     /// <https://html.spec.whatwg.org/#performing-a-microtask-checkpoint>
@@ -153,7 +161,7 @@ impl Shared {
     pub(crate) fn realm_of(&self, ctx: &Ctx<'_>) -> Option<Rc<RealmState>> {
         let realms = self.realms.borrow();
         let of = |realm: &&Rc<RealmState>| {
-            realm.context.borrow().as_ref().is_some_and(|context| context.as_raw() == ctx.as_raw())
+            realm.context.borrow().as_ref().is_some_and(|(context, _)| context.as_raw() == ctx.as_raw())
         };
         realms.values().find(of).cloned()
     }
@@ -200,7 +208,8 @@ impl Shared {
     fn run_jobs(&self, ctx: &Ctx<'_>) {
         // SAFETY: the runtime is this engine's, which lives, and whose lock is held by the task.
         let runtime = unsafe { rquickjs::qjs::JS_GetRuntime(ctx.as_raw().as_ptr()) };
-        loop {
+        // As in the engine's own checkpoint.
+        while !self.interrupted.load(Ordering::Acquire) {
             let mut of_job = std::ptr::null_mut();
             // SAFETY: as above; the engine writes the context of the job that ran.
             let ran = unsafe { rquickjs::qjs::JS_ExecutePendingJob(runtime, &raw mut of_job) };
@@ -209,7 +218,7 @@ impl Shared {
             }
             let Some(of_job) = std::ptr::NonNull::new(of_job).filter(|_| ran < 0) else { continue };
             // A job that throws is nobody's promise: report it.
-            // SAFETY: the context is of this runtime, and its realm keeps it.
+            // SAFETY: the context is of this runtime, and its realm keeps it, or what is left of its realm.
             let of_job = unsafe { Ctx::from_raw(of_job) };
             let thrown = of_job.catch();
             if let Some(realm) = self.realm_of(&of_job) {
@@ -230,10 +239,13 @@ impl Shared {
 pub struct Engine {
     shared: Rc<Shared>,
     runtime: Runtime,
-    interrupted: Arc<AtomicBool>,
     memory: Option<usize>,
     /// The realms that have ended since what they left was last collected.
     uncollected: Cell<usize>,
+    /// The checkpoints since then.
+    checkpoints: Cell<u32>,
+    /// Whether it is to be collected as soon as it can be.
+    collection_due: Cell<bool>,
 }
 
 impl fmt::Debug for Engine {
@@ -255,10 +267,9 @@ impl Engine {
         if let Some(stack) = limits.stack {
             runtime.set_max_stack_size(stack);
         }
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&interrupted);
-        runtime.set_interrupt_handler(Some(Box::new(move || flag.load(Ordering::Acquire))));
         let shared = Rc::new(Shared::default());
+        let flag = Arc::clone(&shared.interrupted);
+        runtime.set_interrupt_handler(Some(Box::new(move || flag.load(Ordering::Acquire))));
         let tracker = Rc::downgrade(&shared);
         runtime.set_host_promise_rejection_tracker(Some(Box::new(
             move |ctx, promise, reason, is_handled| {
@@ -268,12 +279,19 @@ impl Engine {
             },
         )));
         runtime.set_loader(Modules(Rc::downgrade(&shared)), Modules(Rc::downgrade(&shared)));
-        Ok(Self { shared, runtime, interrupted, memory: limits.memory, uncollected: Cell::new(0) })
+        Ok(Self {
+            shared,
+            runtime,
+            memory: limits.memory,
+            uncollected: Cell::new(0),
+            checkpoints: Cell::new(0),
+            collection_due: Cell::new(false),
+        })
     }
 
     /// A handle that ends scripts from other threads.
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle(Arc::clone(&self.interrupted))
+        InterruptHandle(Arc::clone(&self.shared.interrupted))
     }
 
     /// Bytes the engine's heap holds now.
@@ -290,13 +308,13 @@ impl Engine {
         if self.shared.realm(options.id).is_some() {
             return Err(mount(format!("{:?} is in use", options.id)));
         }
-        let context = self.new_context().map_err(|error| mount(error.to_string()))?;
+        let (context, life) = self.new_context().map_err(|error| mount(error.to_string()))?;
         let RealmOptions { bindings, core, global, exposure, secure_context, agent, id, on_error, modules } =
             options;
         let state = Rc::new(RealmState {
             id,
             shared: Rc::downgrade(&self.shared),
-            context: RefCell::new(Some(context.clone())),
+            context: RefCell::new(Some((context.clone(), life))),
             exposure,
             secure_context,
             agent,
@@ -347,9 +365,19 @@ impl Engine {
         self.end_realm(realm);
         // OPTIMIZATION: a collection looks through all realms that are left, so many that end one by one share some.
         let left = self.shared.realms.borrow().len();
-        if self.shared.entered.get() == 0 && self.uncollected.get() * REALMS_PER_ENDED >= left {
+        if self.uncollected.get() * REALMS_PER_ENDED >= left {
+            self.collection_due.set(true);
+        }
+        self.collect_if_due();
+    }
+
+    /// Collects what ended realms have left, once no script is on the stack and no job waits.
+    fn collect_if_due(&self) {
+        let may_collect = self.collection_due.get() && self.shared.entered.get() == 0;
+        if may_collect && self.shared.ended.collect(&self.runtime) {
+            self.collection_due.set(false);
             self.uncollected.set(0);
-            self.runtime.run_gc();
+            self.checkpoints.set(0);
         }
     }
 
@@ -358,7 +386,9 @@ impl Engine {
         self.shared.rejections.borrow_mut().retain(|(of, _)| *of != realm);
         self.shared.handled.borrow_mut().retain(|(of, _)| *of != realm);
         self.shared.notices.borrow_mut().retain(|notice| notice.realm != realm);
-        drop(state.end());
+        if let Some((context, life)) = state.end() {
+            self.shared.ended.keep(context, life);
+        }
         drop(state);
         self.uncollected.set(self.uncollected.get() + 1);
     }
@@ -457,7 +487,7 @@ impl Engine {
 
     fn enter<T>(&self, realm: RealmId, run: impl FnOnce(&Scope<'_>) -> T) -> Option<T> {
         let state = self.shared.realm(realm)?;
-        let context = state.context.borrow().clone()?;
+        let context = state.context()?;
         let result = self.with(&context, |ctx| {
             let scope = Scope::new(ctx, state);
             scope.sweep();
@@ -480,27 +510,39 @@ impl Engine {
     }
 
     /// A context, also while another one is entered.
-    #[allow(unsafe_code, reason = "the engine locks its runtime to make one")]
+    ///
     /// NOTE: QuickJS frees a context that it runs out of memory for while its collector still knows of it. So one context is made
     /// whatever the limit; if that was too much, the next allocation fails.
-    fn new_context(&self) -> Result<Context, rquickjs::Error> {
-        let entered = self.shared.entered.get() > 0;
-        let other = self.shared.realms().into_iter().find_map(|realm| realm.context.borrow().clone());
-        let Some(other) = other.filter(|_| entered) else {
-            self.runtime.set_memory_limit(0);
-            let made = Context::full(&self.runtime);
-            self.runtime.set_memory_limit(self.memory.unwrap_or(0));
-            return made;
+    fn new_context(&self) -> Result<(Context, Life), rquickjs::Error> {
+        let looked_after = |context: Context| {
+            let life = self.with(&context, |ctx| Life::of(&ctx, &self.shared.life_class))?;
+            Ok((context, life))
         };
+        if self.shared.entered.get() > 0 {
+            return self.new_context_inside(looked_after);
+        }
+        self.runtime.set_memory_limit(0);
+        let made = Context::full(&self.runtime).and_then(looked_after);
+        self.runtime.set_memory_limit(self.memory.unwrap_or(0));
+        made
+    }
+
+    #[allow(unsafe_code, reason = "the engine locks its runtime to make one")]
+    fn new_context_inside<T>(
+        &self,
+        looked_after: impl FnOnce(Context) -> Result<T, rquickjs::Error>,
+    ) -> Result<T, rquickjs::Error> {
+        let of_realm = self.shared.realms().into_iter().find_map(|realm| realm.context());
+        let other = of_realm.or_else(|| self.shared.ended.any()).ok_or(rquickjs::Error::Unknown)?;
         // SAFETY: the runtime lives and is locked by a caller on this thread; the new context has one reference, which the
         // owner takes over.
         unsafe {
             let runtime = other.get_runtime_ptr();
             rquickjs::qjs::JS_SetMemoryLimit(runtime, 0);
-            let made = rquickjs::qjs::JS_NewContext(runtime);
+            let made = std::ptr::NonNull::new(rquickjs::qjs::JS_NewContext(runtime));
+            let made = made.map(|made| looked_after(Context::from_raw(made, self.runtime.clone())));
             rquickjs::qjs::JS_SetMemoryLimit(runtime, self.memory.unwrap_or(0) as rquickjs::qjs::size_t);
-            let made = std::ptr::NonNull::new(made).ok_or(rquickjs::Error::Allocation)?;
-            Ok(Context::from_raw(made, self.runtime.clone()))
+            made.ok_or(rquickjs::Error::Allocation)?
         }
     }
 
@@ -526,6 +568,12 @@ impl Engine {
         for state in realms.into_iter().filter_map(|realm| self.shared.realm(realm)) {
             state.agent.queue_task(TaskSource::Dom, state.id, Box::new(|realm| realm.notify_rejections()));
         }
+        if !self.shared.ended.is_empty() {
+            self.checkpoints.set(self.checkpoints.get() + 1);
+            let is_time = self.checkpoints.get() >= CHECKPOINTS_PER_COLLECTION;
+            self.collection_due.set(self.collection_due.get() || is_time);
+        }
+        self.collect_if_due();
     }
 
     fn run_microtasks(&self) {
@@ -536,7 +584,7 @@ impl Engine {
 
     fn run_jobs(&self) {
         // An engine that is to end runs none any more: each may ask for the next one, and be interrupted only now and then.
-        while !self.interrupted.load(Ordering::Acquire) {
+        while !self.shared.interrupted.load(Ordering::Acquire) {
             let entered = Entered::new(&self.shared);
             let ran = self.runtime.execute_pending_job();
             drop(entered);
@@ -564,6 +612,7 @@ impl Drop for Engine {
             self.end_realm(realm);
         }
         // NOTE: jobs that are left go with the runtime. They name their contexts without holding them, so none may run now.
+        self.shared.ended.clear();
         self.shared.rejections.borrow_mut().clear();
         self.shared.handled.borrow_mut().clear();
         self.shared.notices.borrow_mut().clear();

@@ -12,6 +12,8 @@ mod callbacks;
 mod compiled;
 mod core;
 mod define;
+#[allow(unsafe_code, reason = "the engine's contexts outlive their owners here")]
+mod ended;
 mod engine;
 mod from_js;
 mod global_proxy;

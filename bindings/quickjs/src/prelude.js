@@ -13,6 +13,25 @@
   // NOTE: it would hand every function on the stack to the page, those of the core and the adapter too.
   delete Error.prepareStackTrace;
 
+  // NOTE: the engine runs a registry's callback in the context of the registry's constructor without holding that context. The
+  // callback that it gets here is a function of this very context, which holds it.
+  {
+    const { apply, construct } = Reflect;
+    const Registry = FinalizationRegistry;
+    const handler = {
+      __proto__: null,
+      construct(target, args, newTarget) {
+        const callback = args[0];
+        const held = typeof callback === "function" ? (value) => { apply(callback, undefined, [value]); } : callback;
+        return construct(target, [held], newTarget);
+      },
+    };
+    const held = new Proxy(Registry, handler);
+    const descriptor = { __proto__: null, value: held, writable: true, enumerable: false, configurable: true };
+    defineProperty(globalThis, "FinalizationRegistry", descriptor);
+    defineProperty(Registry.prototype, "constructor", descriptor);
+  }
+
   const primordials = Object.create(null);
   const capitalize = (key) => {
     if (typeof key === "symbol") {

@@ -13,7 +13,7 @@ use longhaul_idl::runtime::{
 };
 use rquickjs::{Context, Ctx, Function, Object, Persistent, Result, Value as JsValue};
 
-use crate::{engine::Shared, modules::Stage, script_error::ScriptError};
+use crate::{ended::Life, engine::Shared, modules::Stage, script_error::ScriptError};
 
 /// An interface as it is mounted in one realm.
 pub(crate) struct Mounted {
@@ -27,7 +27,7 @@ pub(crate) struct Mounted {
 pub(crate) struct RealmState {
     pub(crate) id: RealmId,
     pub(crate) shared: Weak<Shared>,
-    pub(crate) context: RefCell<Option<Context>>,
+    pub(crate) context: RefCell<Option<(Context, Life)>>,
     pub(crate) exposure: Exposure,
     pub(crate) secure_context: bool,
     pub(crate) agent: Arc<dyn AgentHandle>,
@@ -91,8 +91,13 @@ impl RealmState {
         saved?.restore(ctx).ok()
     }
 
-    /// Lets go of everything. The realm's functions throw from now on.
-    pub(crate) fn end(&self) -> Option<Context> {
+    /// The engine's context, while the realm lives.
+    pub(crate) fn context(&self) -> Option<Context> {
+        self.context.borrow().as_ref().map(|(context, _)| context.clone())
+    }
+
+    /// Lets go of everything but the context. The realm's functions throw from now on.
+    pub(crate) fn end(&self) -> Option<(Context, Life)> {
         drop(std::mem::take(&mut *self.roots.borrow_mut()));
         self.context.borrow_mut().take()
     }
@@ -113,7 +118,7 @@ impl<'js> Scope<'js> {
         reason = "the function's realm is not the caller's, and the engine only gives the caller's context"
     )]
     pub(crate) fn enter(caller: &Ctx<'js>, state: Rc<RealmState>) -> Option<Self> {
-        let raw = state.context.borrow().as_ref()?.as_raw();
+        let raw = state.context.borrow().as_ref()?.0.as_raw();
         if raw == caller.as_raw() {
             return Some(Self { ctx: caller.clone(), state, caller: None });
         }

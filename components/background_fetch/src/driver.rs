@@ -391,7 +391,9 @@ impl Driver {
         self.core().fetches.values().map(|fetch| self.registration(fetch)).collect()
     }
 
-    pub(crate) async fn abort(&self, fetch: &Arc<BackgroundFetch>) -> bool {
+    pub(crate) async fn abort(&self, fetch: &Arc<BackgroundFetch>, told: impl FnOnce(bool)) {
+        // Held until the answer is given.
+        let _through = crate::progress::through(fetch);
         let active = {
             let mut core = self.core();
             let active = core.scheduler.is_active(fetch.key) && !self.is_stopping();
@@ -403,7 +405,7 @@ impl Driver {
             // An abort that cannot be stored still holds for this process.
             let _ = crate::registry::persist(&self.shared(), fetch).await;
         }
-        active
+        told(active);
     }
 
     pub(crate) fn pause(&self, fetch: &Arc<BackgroundFetch>) {

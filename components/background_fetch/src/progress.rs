@@ -60,9 +60,7 @@ fn observe_since(
     fetch: &Arc<BackgroundFetch>,
     last: State,
 ) -> BoxStream<'static, State> {
-    let observers = fetch.observers.lock().unwrap_or_else(PoisonError::into_inner);
-    let through = observers.as_ref().map(|(sender, _)| sender.clone());
-    drop(observers);
+    let through = through(fetch);
     let mut changed = fetch.changed.subscribe();
     // What may have changed before counts as well.
     changed.mark_changed();
@@ -116,6 +114,12 @@ async fn next(mut observer: Observer) -> Option<(State, Observer)> {
         observer.last = state.clone();
         return Some((state, observer));
     }
+}
+
+/// As long as somebody holds it, the functional event waits (but not for ever).
+pub(crate) fn through(fetch: &BackgroundFetch) -> Option<mpsc::Sender<()>> {
+    let observers = fetch.observers.lock().unwrap_or_else(PoisonError::into_inner);
+    observers.as_ref().map(|(sender, _)| sender.clone())
 }
 
 /// Waits until every observer has passed on the settling update, but not for ever.

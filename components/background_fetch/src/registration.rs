@@ -152,7 +152,15 @@ impl Registration {
     ///
     /// Whether it was still active. Resolves once the abort survives a crash.
     pub async fn abort(&self) -> bool {
-        self.driver.abort(&self.fetch).await
+        let mut active = false;
+        self.abort_then(|told| active = told).await;
+        active
+    }
+
+    /// [`abort`](Registration::abort) that tells whether it was still active by a call. The functional event waits (briefly) until
+    /// that call has returned.
+    pub async fn abort_then(&self, told: impl FnOnce(bool)) {
+        self.driver.abort(&self.fetch, told).await;
     }
 
     /// The user pauses it. Does nothing where a request is not a `GET`, since that one could not be sent again.

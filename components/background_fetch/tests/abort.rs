@@ -2,6 +2,7 @@
 
 mod support;
 
+use futures::FutureExt as _;
 use longhaul_background_fetch::{
     BackgroundFetchResult, BackgroundFetches, EventKind, FailureReason, PermissionState, RecordError,
     Registration,
@@ -47,6 +48,28 @@ fn before_the_attempt_has_even_begun() {
         let fetches = world.open().await;
         let registration = start(&fetches, "id", vec![get("/a")]).await;
         let abort = registration.abort();
+        assert!(still(abort).await);
+        still(fetches.idle()).await;
+        assert_eq!(world.workers.had()[0].kind, EventKind::Abort);
+    });
+}
+
+#[test]
+fn the_event_waits_for_the_answer() {
+    run(async {
+        let world = World::on_disk();
+        world.server.will("/a", [Step::Hang]);
+        let fetches = world.open().await;
+        let registration = start(&fetches, "id", vec![get("/a")]).await;
+        still(world.server.saw(1)).await;
+        let mut abort = Box::pin(registration.abort());
+        assert!(abort.as_mut().now_or_never().is_none(), "it has yet to be stored");
+        // Everybody else goes on meanwhile.
+        for _ in 0..100 {
+            breathe().await;
+        }
+        assert_eq!(registration.snapshot().failure_reason, FailureReason::Aborted);
+        assert!(world.workers.had().is_empty());
         assert!(still(abort).await);
         still(fetches.idle()).await;
         assert_eq!(world.workers.had()[0].kind, EventKind::Abort);

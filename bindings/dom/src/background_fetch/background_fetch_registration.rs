@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longhaul::background_fetch::{self, FailureReason, Registration, State};
-use longhaul_idl::runtime::{DomString, Exception, ObjectRef, PromiseOf, Realm};
+use longhaul_idl::runtime::{DomString, Exception, ObjectRef, PromiseOf, Realm, TaskSource, Value};
 use longhaul_idl::{
     BackgroundFetchFailureReason, BackgroundFetchRecordOrUndefined, BackgroundFetchRegistrationMethods,
     BackgroundFetchResult, CacheQueryOptions, RequestInfo,
@@ -12,6 +12,7 @@ use longhaul_idl::{
 use super::BackgroundFetchRecord;
 use crate::cache::query_options;
 use crate::fetch::shape_from_info;
+use crate::promise::called_promise;
 
 /// <https://wicg.github.io/background-fetch/#backgroundfetchregistration>
 pub(crate) struct BackgroundFetchRegistration {
@@ -116,9 +117,15 @@ impl BackgroundFetchRegistrationMethods for BackgroundFetchRegistration {
         Ok(self.registration.snapshot().records_available)
     }
 
-    fn abort(self: &Arc<Self>, _: &dyn Realm) -> Result<PromiseOf<bool>, Exception> {
+    fn abort(self: &Arc<Self>, realm: &dyn Realm) -> Result<PromiseOf<bool>, Exception> {
         let registration = self.registration.clone();
-        Ok(PromiseOf::new(async move { Ok(registration.abort().await) }))
+        // What the worker makes of the event comes after the promise's task.
+        called_promise(realm, TaskSource::Dom, |settle| {
+            let abort = async move {
+                registration.abort_then(|active| settle(Ok(Value::Boolean(active)))).await;
+            };
+            realm.agent().spawn(Box::pin(abort));
+        })
     }
 
     fn match_(

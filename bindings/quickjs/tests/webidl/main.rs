@@ -6,6 +6,7 @@
 mod callbacks;
 mod checklist;
 mod conversions;
+mod ended_realms;
 mod engine;
 mod globals;
 mod hosted;
