@@ -85,6 +85,10 @@ pub(crate) static HOOKS: &[(&str, Hook)] = &[
     ("timeOrigin", |realm, _| Ok(Value::Number(crate::global_scope(realm)?.time_origin()))),
     ("transferPort", message_port::transfer_port),
     ("uncaughtInWorker", uncaught_in_worker),
+    ("updateImage", |realm, args| {
+        crate::html::update_image(realm, &node(args)?);
+        Ok(Value::Undefined)
+    }),
     ("updateUI", |realm, args| {
         let [registration, options] = arguments(args)?;
         update_ui(realm, &held(realm, registration)?, &held(realm, options)?)

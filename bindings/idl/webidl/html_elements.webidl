@@ -203,8 +203,8 @@ interface HTMLImageElement : HTMLElement {
   [Reflect="crossorigin", ReflectEnum="anonymous|use-credentials", ReflectInvalid="anonymous"] attribute DOMString? crossOrigin;
   [Reflect="usemap"] attribute DOMString useMap;
   [Reflect="ismap"] attribute boolean isMap;
-  [Reflect] attribute unsigned long width;
-  [Reflect] attribute unsigned long height;
+  attribute unsigned long width;
+  attribute unsigned long height;
   readonly attribute unsigned long naturalWidth;
   readonly attribute unsigned long naturalHeight;
   readonly attribute boolean complete;

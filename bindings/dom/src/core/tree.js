@@ -285,3 +285,8 @@ core.export("eraseListeners", (document) => {
   const { tree } = native.slots(document);
   if (tree !== undefined) SetPrototypeForEach(tree, erase);
 });
+
+// <https://html.spec.whatwg.org/#await-a-stable-state>, for the source of an image.
+core.export("queueImageUpdate", (image) => {
+  internal.queueMicrotask(() => native.hook("updateImage", image));
+});

@@ -29,7 +29,7 @@ impl ElementData {
 
 /// <https://dom.spec.whatwg.org/#concept-create-element>
 pub(crate) fn create_element(document: &NodeRef, name: QualName) -> NodeRef {
-    let state = if name.ns == ns!(html) { ElementState::new(&name.local) } else { ElementState::None };
+    let state = ElementState::new(&name);
     let class = class::of_element(&name.ns, &name.local);
     let is_template = name.ns == ns!(html) && &*name.local == "template";
     let data = ElementData {

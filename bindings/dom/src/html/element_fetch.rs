@@ -250,18 +250,17 @@ pub(super) fn start(
             if let Some(timing) = timing {
                 timing.head(&response);
             }
-            let answered = response.unfiltered().url().map(ToString::to_string);
-            (judge(response, success).await, answered)
+            judge(response, success).await
         };
-        let (outcome, answered) = tokio::select! {
+        let outcome = tokio::select! {
             done = fetching => done,
             // A later one counts; this one's body is dropped.
-            _ = superseded => (None, None),
+            _ = superseded => None,
         };
         let finish = move |realm: &dyn Realm| {
             if generation(&element).is_some_and(|generation| generation.is(number)) {
                 if let Some(ElementState::Image(image)) = element.element().map(|element| &element.state) {
-                    image.finished(outcome, answered);
+                    image.finished(outcome);
                 }
                 fire(realm, &element, if outcome.is_some() { "load" } else { "error" });
             }

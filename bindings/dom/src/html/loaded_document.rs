@@ -30,6 +30,8 @@ pub struct LoadedDocument {
     pub policy_container: PolicyContainer,
     /// Whether others may keep a hold of its window.
     pub opener_policy: OpenerPolicy,
+    /// What its `Refresh` says.
+    pub refresh: Option<String>,
     /// What its `X-Frame-Options` say.
     pub frame_options: Vec<String>,
     /// The features that it declares to be for whom.
@@ -98,6 +100,7 @@ impl LoadedDocument {
         let opener_policy = OpenerPolicy::obtain(headers, url, policy_container.embedder_policy);
         let frame_options = headers.get_decode_and_split("X-Frame-Options").unwrap_or_default();
         let frame_options = frame_options.iter().map(|value| value.trim().to_ascii_lowercase()).collect();
+        let refresh = headers.get("Refresh").map(|value| longhaul::fetch::isomorphic_decode(&value));
         let permissions_policy = PermissionsPolicy::of_response(headers, &url.origin());
         let named = element_fetch::charset(&response);
         let status = response.status;
@@ -118,6 +121,7 @@ impl LoadedDocument {
             encoding,
             policy_container,
             opener_policy,
+            refresh,
             frame_options,
             permissions_policy,
             referrer: String::new(),
@@ -139,6 +143,7 @@ impl LoadedDocument {
             encoding: encoding_rs::UTF_8,
             policy_container: PolicyContainer::default(),
             opener_policy: OpenerPolicy::default(),
+            refresh: None,
             frame_options: Vec::new(),
             permissions_policy: PermissionsPolicy::default(),
             referrer: String::new(),

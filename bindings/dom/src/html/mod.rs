@@ -18,6 +18,7 @@ mod javascript_url;
 mod loaded_document;
 mod loading;
 mod location;
+mod media_query;
 pub(crate) mod message_port;
 mod messaging;
 mod module_map;
@@ -27,6 +28,7 @@ mod navigator;
 mod parser;
 mod permissions_policy;
 mod port_end;
+mod refresh;
 mod script_element;
 mod service_worker_global_scope;
 mod session_history;
@@ -64,7 +66,7 @@ pub(crate) use document::{DomParser, XmlSerializer, document_of_text};
 use elements::parsed;
 pub(crate) use elements::{
     ElementState, attribute_changed, children_changed, cloned, connected, form_owner, inserted,
-    minds_its_place, removed, window_of,
+    minds_its_place, removed, update_image, window_of,
 };
 pub(crate) use forms::form_data_of;
 pub(crate) use forms::{activate, cancel_activation, has_activation_behaviour, pre_activate};

@@ -18,7 +18,7 @@ use super::loaded_document::{LoadedDocument, OpenerPolicy};
 use super::navigation_fetch::{NavigationResponse, fetch_for_navigation};
 use super::permissions_policy::CROSS_ORIGIN_ISOLATED;
 use super::session_history::{Entry, Place};
-use super::{WindowGlobal, csp_violation, javascript_url, loading, parser};
+use super::{WindowGlobal, csp_violation, javascript_url, loading, parser, refresh};
 use crate::dom::element::{create_element, html_name};
 use crate::dom::node::{Node, NodeRef, lock, object};
 use crate::resource_timing::{NavigationTiming, ResourceTiming};
@@ -701,6 +701,9 @@ pub(super) fn parse(realm: &dyn Realm, document: &NodeRef, loaded: &LoadedDocume
         data.set_ready_state(DocumentReadyState::Loading);
         data.set_encoding(loaded.encoding);
         *lock(&data.referrer) = loaded.referrer.clone();
+    }
+    if let Some(refresh) = &loaded.refresh {
+        refresh::declare(realm, document, refresh);
     }
     if loaded.is_xml() {
         return parser::start_xml(realm, document, &loaded.text);

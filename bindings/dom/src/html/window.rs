@@ -40,6 +40,8 @@ pub struct WindowGlobal {
     opener_policy: Mutex<OpenerPolicy>,
     /// How many of its policies its own text has given.
     own_policies: AtomicUsize,
+    /// <https://html.spec.whatwg.org/#will-declaratively-refresh>
+    will_declaratively_refresh: AtomicBool,
     permissions_policy: Mutex<PermissionsPolicy>,
     /// The status of its document's response.
     status: AtomicU16,
@@ -123,6 +125,7 @@ impl WindowGlobal {
                 initial: AtomicBool::new(false),
                 opener_policy: Mutex::default(),
                 own_policies: AtomicUsize::new(0),
+                will_declaratively_refresh: AtomicBool::new(false),
                 permissions_policy: Mutex::default(),
                 status: AtomicU16::new(0),
                 held_document: Mutex::default(),
@@ -204,6 +207,10 @@ impl WindowGlobal {
     /// The modules of its document.
     pub fn modules(&self) -> Arc<ModuleMap> {
         Arc::clone(&self.modules)
+    }
+
+    pub(super) fn will_declaratively_refresh(&self) -> &AtomicBool {
+        &self.will_declaratively_refresh
     }
 
     pub(super) fn sandbox(&self) -> Sandbox {
@@ -295,6 +302,9 @@ impl WindowGlobal {
             self.scope.change_settings(|settings| settings.policy_container.csp.extend(policies));
             let container = self.scope.settings().policy_container.clone();
             content_security_policy::restrict_evaluation(realm, &container)?;
+        }
+        if equivalent.eq_ignore_ascii_case("refresh") && !content.is_empty() {
+            super::refresh::declare(realm, &self.document, &content);
         }
         if meta.attr("name").is_some_and(|name| name.eq_ignore_ascii_case("referrer")) {
             let policy = match content.trim().to_ascii_lowercase().as_str() {

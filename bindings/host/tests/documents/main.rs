@@ -14,6 +14,7 @@ mod cookies;
 mod elements;
 mod errors;
 mod frames;
+mod images;
 mod inline_policies;
 mod location;
 mod messaging;

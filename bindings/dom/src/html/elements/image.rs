@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use longhaul::fetch::{Destination, Initiator};
-use longhaul_idl::runtime::{Exception, ObjectRef, Realm};
+use longhaul_idl::runtime::{Exception, ObjectRef, Realm, Value};
 use longhaul_idl::{HTMLImageElementMethods, HTMLImageElementStatics};
 
 use super::super::element_fetch::{self, Generation, Success};
+use super::source_set::{select_an_image_source, uses_srcset_or_picture};
 use super::{ElementState, window_of};
-use crate::dom::node::{Node, NodeRef, lock};
+use crate::dom::node::{Node, NodeRef, lock, object};
 
 /// <https://html.spec.whatwg.org/#image-request>
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub(crate) struct ImageState {
 
 #[derive(Default)]
 struct ImageRequest {
+    /// A microtask is to look for the source.
+    is_update_queued: bool,
     pending: bool,
     current_source: String,
     dimensions: Option<(u32, u32)>,
@@ -26,13 +29,17 @@ struct ImageRequest {
 
 impl ImageState {
     fn begun(&self, source: &str) {
-        *lock(&self.request) =
-            ImageRequest { pending: true, current_source: source.to_owned(), dimensions: None };
+        *lock(&self.request) = ImageRequest {
+            is_update_queued: false,
+            pending: true,
+            current_source: source.to_owned(),
+            dimensions: None,
+        };
     }
 
-    pub(in crate::html) fn finished(&self, dimensions: Option<(u32, u32)>, _: Option<String>) {
+    pub(in crate::html) fn finished(&self, dimensions: Option<(u32, u32)>) {
         let mut request = lock(&self.request);
-        request.pending = false;
+        request.pending = request.is_update_queued;
         request.dimensions = dimensions;
     }
 
@@ -41,35 +48,63 @@ impl ImageState {
     }
 }
 
-/// <https://html.spec.whatwg.org/#update-the-image-data>; of a `srcset` the first candidate counts.
-pub(super) fn update_image(realm: &dyn Realm, element: &NodeRef) {
-    let Some(ElementState::Image(image)) = element.element().map(|element| &element.state) else { return };
-    let Some(window) = window_of(element) else { return };
-    let from_set = element.attr("srcset").filter(|set| !set.trim().is_empty());
-    let source = match from_set {
-        Some(set) => set.split_ascii_whitespace().next().map(|url| url.trim_end_matches(',').to_owned()),
-        None => element.attr("src"),
-    };
-    let Some(source) = source else {
-        element_fetch::supersede(element);
+/// <https://html.spec.whatwg.org/#relevant-mutations>: the source is looked for in a microtask, once for all that a script changes.
+///
+/// <https://html.spec.whatwg.org/#update-the-image-data>, step 9
+pub(super) fn queue_image_update(realm: &dyn Realm, element: &NodeRef) -> Result<(), Exception> {
+    let Some(image) = image(element) else { return Ok(()) };
+    {
+        let mut request = lock(&image.request);
+        if request.is_update_queued {
+            return Ok(());
+        }
+        request.is_update_queued = true;
+        request.pending = true;
+    }
+    realm.core("queueImageUpdate", vec![Value::Object(object(Arc::clone(element)))]).map(drop)
+}
+
+/// A `picture`'s children, or what they say, have changed: its images look for their sources again.
+pub(super) fn picture_changed(realm: &dyn Realm, picture: &NodeRef) -> Result<(), Exception> {
+    for child in picture.child_elements().iter().filter(|child| child.is_html("img")) {
+        queue_image_update(realm, child)?;
+    }
+    Ok(())
+}
+
+/// <https://html.spec.whatwg.org/#update-the-image-data>, from step 10 on
+pub(crate) fn update_image(realm: &dyn Realm, element: &NodeRef) {
+    let Some(image) = image(element) else { return };
+    let Some(window) = window_of(element) else {
         image.cleared();
         return;
     };
+    // 11.
+    let Some(selected) = select_an_image_source(element) else {
+        // 12. There is none; a source that is there and says nothing is an error.
+        element_fetch::supersede(element);
+        image.cleared();
+        if element.has_attr("src") || uses_srcset_or_picture(element) {
+            element_fetch::fire_later(realm, element, "error");
+        }
+        return;
+    };
     let document = element.document();
-    let url = document
-        .as_ref()
-        .filter(|_| !source.is_empty())
-        .and_then(|document| document.document_data().and_then(|data| data.parse_url(document, &source)));
-    image.begun(url.as_ref().map_or(&*source, ::url::Url::as_str));
+    let url = document.as_ref().and_then(|document| {
+        document.document_data().and_then(|data| data.parse_url(document, &selected.url))
+    });
+    image.begun(url.as_ref().map_or(&*selected.url, ::url::Url::as_str));
+    // 13.
     let Some(url) = url else {
         element_fetch::supersede(element);
-        image.finished(None, None);
+        image.finished(None);
         element_fetch::fire_later(realm, element, "error");
         return;
     };
+    // 19.–21.
     let mut request = element_fetch::potential_cors_request(&window, element, url, Destination::Image, false);
     request.initiator_type = Some("img".to_owned());
-    if element.attr("srcset").is_some() {
+    if uses_srcset_or_picture(element) {
         request.initiator = Initiator::ImageSet;
     }
     element_fetch::start(realm, &window, element, request, Success::Image, true);
@@ -80,6 +115,24 @@ fn image(element: &Node) -> Option<&ImageState> {
         ElementState::Image(image) => Some(image),
         _ => None,
     }
+}
+
+/// <https://html.spec.whatwg.org/#dom-img-width>. NOTE: nothing is drawn; the attribute is what it would be drawn by.
+fn rendered(element: &Node, attribute: &str, natural: fn((u32, u32)) -> u32) -> u32 {
+    let given = element.attr(attribute).and_then(|value| pixels(&value));
+    let own = || image(element).and_then(|image| lock(&image.request).dimensions).map_or(0, natural);
+    given.unwrap_or_else(own)
+}
+
+/// <https://html.spec.whatwg.org/#rules-for-parsing-dimension-values>, where it is a length, in whole pixels.
+fn pixels(value: &str) -> Option<u32> {
+    let value = value.trim_start_matches(|char: char| char.is_ascii_whitespace());
+    let is_number = |char: char| char.is_ascii_digit() || char == '.';
+    let end = value.find(|char| !is_number(char)).unwrap_or(value.len());
+    if value[end..].starts_with('%') {
+        return None;
+    }
+    value[..end].split('.').next().and_then(|whole| whole.parse().ok())
 }
 
 impl HTMLImageElementStatics for Node {
@@ -101,6 +154,22 @@ impl HTMLImageElementStatics for Node {
 }
 
 impl HTMLImageElementMethods for Node {
+    fn width(self: &Arc<Self>, _: &dyn Realm) -> Result<u32, Exception> {
+        Ok(rendered(self, "width", |(width, _)| width))
+    }
+
+    fn set_width(self: &Arc<Self>, realm: &dyn Realm, value: u32) -> Result<(), Exception> {
+        self.set_attr(realm, "width", value.to_string().into())
+    }
+
+    fn height(self: &Arc<Self>, _: &dyn Realm) -> Result<u32, Exception> {
+        Ok(rendered(self, "height", |(_, height)| height))
+    }
+
+    fn set_height(self: &Arc<Self>, realm: &dyn Realm, value: u32) -> Result<(), Exception> {
+        self.set_attr(realm, "height", value.to_string().into())
+    }
+
     fn natural_width(self: &Arc<Self>, _: &dyn Realm) -> Result<u32, Exception> {
         Ok(image(self).and_then(|image| lock(&image.request).dimensions).map_or(0, |(width, _)| width))
     }

@@ -7,6 +7,8 @@ use longhaul_idl::HTMLLinkElementMethods;
 use longhaul_idl::runtime::{Exception, ObjectRef, Realm};
 
 use super::super::element_fetch::{self, Success};
+use super::super::media_query;
+use super::source_set::select_a_preload_source;
 use super::{tokens, url_attribute, window_of};
 use crate::dom::node::{Node, NodeRef};
 
@@ -19,7 +21,16 @@ pub(super) fn update_link(realm: &dyn Realm, element: &NodeRef) {
     let rel = element.attr("rel").unwrap_or_default().to_ascii_lowercase();
     let kinds: Vec<&str> = rel.split_ascii_whitespace().collect();
     let has = |kind: &str| kinds.contains(&kind);
-    let Some(url) = url_attribute(element, "href") else { return };
+    let is_image_preload =
+        has("preload") && element.attr("as").is_some_and(|kind| kind.eq_ignore_ascii_case("image"));
+    let url = match is_image_preload {
+        true => select_a_preload_source(element).and_then(|source| {
+            let document = element.document()?;
+            document.document_data()?.parse_url(&document, &source)
+        }),
+        false => url_attribute(element, "href"),
+    };
+    let Some(url) = url else { return };
     let (destination, cors, success, delays) = if has("stylesheet") && !has("alternate") {
         let kind = element.attr("type").unwrap_or_default();
         if !kind.is_empty() && !kind.trim().eq_ignore_ascii_case("text/css") {
@@ -30,6 +41,10 @@ pub(super) fn update_link(realm: &dyn Realm, element: &NodeRef) {
         (destination_of(element.attr("as")).unwrap_or(Destination::Script), true, Success::OkStatus, true)
     } else if has("preload") {
         let Some(destination) = destination_of(element.attr("as")) else { return };
+        // <https://html.spec.whatwg.org/#preload>, step 3
+        if element.attr("media").is_some_and(|media| !media_query::matches(&media)) {
+            return;
+        }
         let cors = destination == Destination::Font;
         (destination, cors, Success::Any, true)
     } else if has("prefetch") {

@@ -6,15 +6,18 @@ mod image;
 mod link;
 mod media;
 mod members;
+mod source_set;
+mod svg_image;
 
 pub(crate) use form_controls::form_owner;
 pub(super) use form_controls::{
     control_value, is_checkable, is_checked, reset_control, selected_options, set_checked,
 };
+pub(crate) use image::update_image;
 
 use std::sync::{Arc, Mutex};
 
-use html5ever::LocalName;
+use html5ever::{LocalName, QualName, ns};
 use longhaul::fetch::{Destination, InlineContent, ReferrerPolicy};
 use longhaul_idl::runtime::{DomString, Exception, ObjectRef, Realm, Value};
 
@@ -26,9 +29,10 @@ use crate::dom::TokenList;
 use crate::dom::node::{Node, NodeRef, object};
 use embedded::update_plugin;
 use form_controls::ControlState;
-use image::{ImageState, update_image};
+use image::{ImageState, picture_changed, queue_image_update};
 use link::update_link;
 use media::{fetch_poster, update_media, update_track};
+use svg_image::{is_name_of_svg_image, is_svg_image, update_svg_image};
 
 /// What HTML keeps for an element.
 pub(crate) enum ElementState {
@@ -42,8 +46,14 @@ pub(crate) enum ElementState {
 }
 
 impl ElementState {
-    pub(crate) fn new(local_name: &str) -> Self {
-        match local_name {
+    pub(crate) fn new(name: &QualName) -> Self {
+        if is_name_of_svg_image(name) {
+            return Self::Fetches(Generation::default());
+        }
+        if name.ns != ns!(html) {
+            return Self::None;
+        }
+        match &*name.local {
             "script" => Self::Script(ScriptState::default()),
             "iframe" | "frame" => Self::Frame(Mutex::default()),
             "img" => Self::Image(ImageState::default()),
@@ -80,7 +90,7 @@ pub(crate) fn minds_its_place(node: &Node) -> bool {
                 | "input"
         )
     });
-    is_of_html || has_nonce()
+    is_of_html || is_svg_image(node) || has_nonce()
 }
 
 pub(crate) fn window_of(element: &NodeRef) -> Option<Arc<WindowGlobal>> {
@@ -132,7 +142,9 @@ pub(crate) fn inserted(realm: &dyn Realm, node: &NodeRef) -> Result<(), Exceptio
         Some("meta") => window.meta_inserted(realm, node)?,
         Some("link") => update_link(realm, node),
         Some("video" | "audio") if !element_fetch::has_started(node) => update_media(realm, node),
+        Some("img") => picture_changed_around(realm, node)?,
         Some("source") => {
+            picture_changed_around(realm, node)?;
             if let Some(parent) =
                 node.parent().filter(|parent| parent.is_html("video") || parent.is_html("audio"))
                 && !parent.has_attr("src")
@@ -144,12 +156,26 @@ pub(crate) fn inserted(realm: &dyn Realm, node: &NodeRef) -> Result<(), Exceptio
         Some("track") => update_track(realm, node),
         Some("embed") => update_plugin(realm, node, "src", Destination::Embed),
         Some("object") => update_plugin(realm, node, "data", Destination::Object),
-        Some("input") if node.attr("type").is_some_and(|kind| kind.eq_ignore_ascii_case("image")) => {
-            fetch_simple(realm, node, "src", Destination::Image, "input", Success::Image);
-        }
+        Some("input") => update_image_button(realm, node),
+        None if is_svg_image(node) => update_svg_image(realm, node),
         _ => {}
     }
     Ok(())
+}
+
+/// One of a `picture`'s children came or says something else.
+fn picture_changed_around(realm: &dyn Realm, child: &NodeRef) -> Result<(), Exception> {
+    match child.parent().filter(|parent| parent.is_html("picture")) {
+        Some(picture) => picture_changed(realm, &picture),
+        None => Ok(()),
+    }
+}
+
+/// <https://html.spec.whatwg.org/#image-button-state-(type=image)>
+fn update_image_button(realm: &dyn Realm, element: &NodeRef) {
+    if element.attr("type").is_some_and(|kind| kind.eq_ignore_ascii_case("image")) {
+        fetch_simple(realm, element, "src", Destination::Image, "input", Success::Image);
+    }
 }
 
 /// The steps that may run script, once everything is in place.
@@ -183,6 +209,9 @@ pub(crate) fn removed(realm: &dyn Realm, node: &NodeRef) -> Result<(), Exception
 pub(crate) fn children_changed(realm: &dyn Realm, parent: &NodeRef) -> Result<(), Exception> {
     if parent.is_html("script") && parent.is_connected_node() {
         script_element::changed_by_script(realm, parent);
+    }
+    if parent.is_html("picture") && !parent.is_connected_node() {
+        picture_changed(realm, parent)?;
     }
     Ok(())
 }
@@ -240,6 +269,9 @@ pub(crate) fn attribute_changed(
         }
         _ => {}
     }
+    if is_svg_image(element) && matches!(&**name, "href" | "crossorigin") && element.is_connected_node() {
+        update_svg_image(realm, element);
+    }
     let Some(kind) = element.html_name().map(|name| (**name).to_owned()) else { return Ok(()) };
     let is_connected = || element.is_connected_node();
     match (kind.as_str(), &**name) {
@@ -247,8 +279,14 @@ pub(crate) fn attribute_changed(
             script_element::changed_by_script(realm, element);
         }
         ("script", "async") if new.is_some() => script_element::async_was_set(element),
-        ("img", "src" | "srcset") => update_image(realm, element),
-        ("img", "crossorigin" | "referrerpolicy") if old != new => update_image(realm, element),
+        ("img", "src") => queue_image_update(realm, element)?,
+        ("img", "srcset" | "sizes" | "crossorigin" | "referrerpolicy") if old != new => {
+            queue_image_update(realm, element)?;
+        }
+        ("source", "srcset" | "sizes" | "media" | "type") if old != new => {
+            picture_changed_around(realm, element)?;
+        }
+        ("input", "src" | "type") if old != new && is_connected() => update_image_button(realm, element),
         ("link", "href" | "rel" | "as" | "crossorigin" | "media" | "imagesrcset" | "type")
             if old != new && is_connected() =>
         {
