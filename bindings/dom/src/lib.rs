@@ -42,7 +42,7 @@ pub use html::{
     PermissionsPolicy, PortEnd, ServiceWorkerGlobal, SharedWorkerGlobal, TimerHost, WindowGlobal,
     WindowRealms, WorkerControl, WorkerError, WorkerEvents, WorkerHost, WorkerModule, WorkerOptions,
     WorkerRequest, WorkerThread, fetch_for_navigation, fire_connect, fire_dom_content_loaded, fire_load,
-    load_document, obey_policies,
+    load_document, notify_user_activation, obey_policies,
 };
 pub use resource_timing::NavigationTiming;
 pub use service_worker::{dispatch_functional_event, handles_fetch};

@@ -165,6 +165,7 @@ fn click(realm: &dyn Realm, function: &Held, number: f64) -> Result<(), String> 
         Ok(_) => return Err("there is nothing to click".to_owned()),
         Err(_) => return Err("the element cannot be had".to_owned()),
     };
+    longhaul_dom::notify_user_activation(realm);
     for name in ["mousedown", "mouseup", "click"] {
         let flag = |name: &str| (Value::String(name.into()), Value::Boolean(true));
         let init = Value::Record(vec![flag("bubbles"), flag("cancelable"), flag("composed")]);

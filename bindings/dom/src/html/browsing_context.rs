@@ -54,6 +54,7 @@ pub(crate) struct Sandbox {
     pub(crate) no_scripts: bool,
     pub(crate) no_forms: bool,
     pub(crate) no_popups: bool,
+    pub(crate) no_downloads: bool,
     pub(crate) no_top_navigation: bool,
     /// Not even other windows and frames may be navigated.
     pub(crate) no_navigation: bool,
@@ -67,6 +68,7 @@ impl Sandbox {
             no_scripts: !allows("allow-scripts"),
             no_forms: !allows("allow-forms"),
             no_popups: !allows("allow-popups"),
+            no_downloads: !allows("allow-downloads"),
             no_top_navigation: !allows("allow-top-navigation"),
             no_navigation: true,
         }
@@ -84,6 +86,7 @@ impl Sandbox {
             no_scripts: self.no_scripts || other.no_scripts,
             no_forms: self.no_forms || other.no_forms,
             no_popups: self.no_popups || other.no_popups,
+            no_downloads: self.no_downloads || other.no_downloads,
             no_top_navigation: self.no_top_navigation || other.no_top_navigation,
             no_navigation: self.no_navigation || other.no_navigation,
         }

@@ -400,6 +400,23 @@ async fn judge(response: Response, success: Success) -> Option<(u32, u32)> {
     }
 }
 
+/// What the outermost element of an SVG says in pixels; zero where it leaves that to who draws it.
+fn svg_dimensions(text: &str) -> Option<(u32, u32)> {
+    let at = text.find("<svg").filter(|_| text.starts_with('<'))?;
+    let tag = text[at..].split('>').next().unwrap_or_default();
+    let dimension = |name: &str| {
+        tag.match_indices(name).find_map(|(at, _)| {
+            let is_whole = tag[..at].ends_with(|char: char| char.is_ascii_whitespace());
+            let value = tag[at + name.len()..].trim_start().strip_prefix('=')?.trim_start();
+            let value = value.strip_prefix(['"', '\''])?;
+            let value = value.split(['"', '\'']).next()?.trim();
+            let number = value.strip_suffix("px").unwrap_or(value).parse::<f32>().ok()?;
+            is_whole.then_some(number.round() as u32)
+        })
+    };
+    Some((dimension("width").unwrap_or(0), dimension("height").unwrap_or(0)))
+}
+
 /// The dimensions that an image's header says; none if it is no image.
 ///
 /// <https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern>
@@ -437,5 +454,24 @@ fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
         return Some((0, 0));
     }
     let text = std::str::from_utf8(&bytes[..bytes.len().min(1024)]).unwrap_or_default().trim_start();
-    (text.contains("<svg") && text.starts_with('<')).then_some((0, 0))
+    svg_dimensions(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_svg_says_its_dimensions_in_its_first_tag() {
+        for (text, wanted) in [
+            ("<svg width='96' height=\"48px\">", Some((96, 48))),
+            ("<?xml version='1.0'?>\n<svg xmlns='x' height = '7.6'><rect width='5'/></svg>", Some((0, 8))),
+            ("<svg stroke-width='3' width='100%'>", Some((0, 0))),
+            ("<svg width='-1' height='1e99'", Some((0, u32::MAX))),
+            ("no <svg width='1'>", None),
+            ("<html>", None),
+        ] {
+            assert_eq!(svg_dimensions(text), wanted, "{text:?}");
+        }
+    }
 }

@@ -189,6 +189,7 @@ fn request_submit(realm: &dyn Realm, form: &NodeRef, submitter: Option<&NodeRef>
 fn follow(realm: &dyn Realm, link: &NodeRef) -> Result<(), Exception> {
     let (Some(window), Some(url)) = (window_of(link), super::hyperlink::url(link)) else { return Ok(()) };
     if link.has_attr("download") {
+        super::hyperlink::download(realm, &window, link, url);
         return Ok(());
     }
     let target = match link.attr("target") {

@@ -1,9 +1,13 @@
 //! <https://html.spec.whatwg.org/#htmlhyperlinkelementutils>
 
+use std::sync::Arc;
+
 use ::url::Url;
+use longhaul::fetch::{CredentialsMode, FetchOptions, Initiator, Request};
 use longhaul_idl::runtime::{Exception, Realm};
 
-use super::elements::url_attribute;
+use super::WindowGlobal;
+use super::elements::{referrer_policy_of, url_attribute};
 use crate::dom::node::NodeRef;
 
 /// <https://html.spec.whatwg.org/#concept-hyperlink-url>
@@ -13,6 +17,26 @@ pub(super) fn url(element: &NodeRef) -> Option<Url> {
         return document.document_data()?.parse_url(&document, "");
     }
     url_attribute(element, "href")
+}
+
+/// <https://html.spec.whatwg.org/#downloading-hyperlinks>
+pub(super) fn download(realm: &dyn Realm, window: &WindowGlobal, link: &NodeRef, url: Url) {
+    // 2., 3. Not out of a sandbox.
+    if window.sandbox().no_downloads {
+        return;
+    }
+    // 8.
+    let mut request = Request::new(url);
+    request.client = Some(Arc::clone(window.scope().settings()));
+    request.initiator = Initiator::Download;
+    request.use_url_credentials = true;
+    request.credentials_mode = CredentialsMode::Include;
+    if let Some(policy) = referrer_policy_of(link) {
+        request.referrer_policy = policy;
+    }
+    let fetching = window.scope().user_agent().fetch(request, FetchOptions::default());
+    // 9. NOTE: nothing is kept of it, for there is nowhere to put it; what a server sees of a download is all there.
+    realm.agent().spawn(Box::pin(async move { drop(fetching.await) }));
 }
 
 pub(super) fn href(element: &NodeRef) -> String {

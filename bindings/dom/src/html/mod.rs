@@ -32,6 +32,7 @@ mod refresh;
 mod script_element;
 mod service_worker_global_scope;
 mod session_history;
+mod user_activation;
 mod window;
 mod window_client;
 mod window_or_worker_global_scope;
@@ -50,6 +51,7 @@ pub use navigation_fetch::{NavigationResponse, fetch_for_navigation};
 pub use permissions_policy::PermissionsPolicy;
 pub use port_end::PortEnd;
 pub use service_worker_global_scope::ServiceWorkerGlobal;
+pub use user_activation::notify_user_activation;
 pub use window::WindowGlobal;
 pub use worker::{WorkerControl, WorkerError, WorkerEvents, WorkerHost, WorkerRequest};
 pub use worker_global_scope::{

@@ -230,6 +230,7 @@ pub(super) fn navigate(
         context.release_container(realm);
         return;
     }
+    navigation.user_activation |= source.as_ref().is_some_and(|source| source.has_transient_activation());
     let replace = replaces(&navigation, &active, &url);
     // A place in the same document.
     if navigation.body.is_none()

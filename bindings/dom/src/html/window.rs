@@ -16,6 +16,7 @@ use super::loaded_document::{OpenerPolicy, is_xml};
 use super::module_map::{ModuleMap, ModuleMapOptions};
 use super::navigate::{Navigation, navigate};
 use super::permissions_policy::PermissionsPolicy;
+use super::user_activation::LastActivation;
 use super::window_or_worker_global_scope::{self as mixin, window_or_worker_global_scope_members};
 use super::{GlobalOptions, GlobalScope, History, Location, Navigator, content_security_policy, focus};
 use crate::dom::document::{Kind, new_document};
@@ -42,6 +43,7 @@ pub struct WindowGlobal {
     own_policies: AtomicUsize,
     /// <https://html.spec.whatwg.org/#will-declaratively-refresh>
     will_declaratively_refresh: AtomicBool,
+    last_activation: LastActivation,
     permissions_policy: Mutex<PermissionsPolicy>,
     /// The status of its document's response.
     status: AtomicU16,
@@ -126,6 +128,7 @@ impl WindowGlobal {
                 opener_policy: Mutex::default(),
                 own_policies: AtomicUsize::new(0),
                 will_declaratively_refresh: AtomicBool::new(false),
+                last_activation: LastActivation::default(),
                 permissions_policy: Mutex::default(),
                 status: AtomicU16::new(0),
                 held_document: Mutex::default(),
@@ -207,6 +210,10 @@ impl WindowGlobal {
     /// The modules of its document.
     pub fn modules(&self) -> Arc<ModuleMap> {
         Arc::clone(&self.modules)
+    }
+
+    pub(super) fn last_activation(&self) -> &LastActivation {
+        &self.last_activation
     }
 
     pub(super) fn will_declaratively_refresh(&self) -> &AtomicBool {

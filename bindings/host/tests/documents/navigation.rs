@@ -257,3 +257,97 @@ async fn nothing_and_redirects() {
         .await;
     opened.expect(&["/end #kept end"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_go_elsewhere_by_themselves() {
+    let page = "<script>
+        const next = () => new Promise((resolve) => addEventListener('message', (event) => resolve(event.data), { once: true }));
+        const frame = (src, sandbox) => {
+          const frame = document.createElement('iframe');
+          if (sandbox !== undefined) frame.sandbox = sandbox;
+          frame.src = src;
+          document.body.append(frame);
+          return frame;
+        };
+        onload = async () => {
+          frame('/header');
+          console.log(await next());
+          const before = history.length;
+          frame('/meta');
+          console.log(await next(), history.length - before);
+          const refused = frame('/refused');
+          await new Promise((resolve) => refused.onload = resolve);
+          const sandboxed = frame('/header', '');
+          await new Promise((resolve) => sandboxed.onload = resolve);
+          const popup = open();
+          popup.document.open();
+          popup.document.write(\"<meta http-equiv=refresh content='0; URL=/there?written'>\");
+          popup.document.close();
+          console.log(await next());
+        };
+        </script><body>";
+    let there = "<script>(opener ?? parent).postMessage(location.pathname + location.search + ' ' + document.referrer.split('/').pop(), '*')</script>";
+    let opened = Site::new()
+        .page(page)
+        .html("/there", there)
+        .file("/header", &["Content-Type: text/html", "Refresh: 0; url='/there?header'"], "")
+        .html(
+            "/meta",
+            "<meta http-equiv=refresh content='0;/there?meta'><meta http-equiv=refresh content='0;/no'>",
+        )
+        .html("/refused", "<meta http-equiv=refresh content='0;javascript:parent.console.log(\"ran\")'>")
+        .open()
+        .await;
+    opened.expect(&["/there?header header", "/there?meta meta 0", "/there?written "]);
+    assert_eq!(opened.requests("/there").len(), 3);
+    assert!(opened.requests("/no").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_is_asked_for_and_goes_nowhere() {
+    let page = "<script>document.cookie = 'own=1';</script><body>
+        <a id=link download=name href='{near}/file' referrerpolicy=no-referrer>x</a>
+        <iframe sandbox=allow-scripts src=/sandboxed></iframe>
+        <script>onload = () => { document.getElementById('link').click(); console.log(location.pathname); };</script>";
+    let opened = Site::new()
+        .page(page)
+        .html("/sandboxed", "<a download href=/no>x</a><script>document.querySelector('a').click()</script>")
+        .file("/file", &["Content-Type: text/html"], "a file")
+        .open()
+        .await;
+    opened.expect(&["/"]);
+    let request = opened.request("/file");
+    let header = |name: &str| request.header(name).unwrap_or("-").to_owned();
+    assert_eq!(
+        [header("sec-fetch-dest"), header("sec-fetch-mode"), header("cookie"), header("referer")],
+        ["empty", "no-cors", "own=1", "-"]
+    );
+    assert!(opened.requests("/no").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_navigation_says_whether_its_user_began_it() {
+    let page = "<script>
+        onload = async () => {
+          const frame = document.createElement('iframe');
+          const loaded = () => new Promise((resolve) => frame.onload = resolve);
+          frame.src = '/frame';
+          document.body.append(frame);
+          await loaded();
+          frame.contentWindow.location = '/location';
+          await loaded();
+          await fetch('/fetch');
+          console.log('through');
+        };
+        </script><body>";
+    for acts in [false, true] {
+        let site = Site::new().page(page).html("/frame", "").html("/location", "").html("/fetch", "");
+        let opened = if acts { site.user_acts() } else { site }.open().await;
+        opened.expect(&["through"]);
+        for path in ["/frame", "/location"] {
+            let expected = acts.then_some("?1");
+            assert_eq!(opened.request(path).header("sec-fetch-user"), expected, "{path}, {acts}");
+        }
+        assert_eq!(opened.request("/fetch").header("sec-fetch-user"), None);
+    }
+}

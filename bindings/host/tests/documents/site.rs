@@ -8,7 +8,7 @@ use std::time::Duration;
 use longhaul::UserAgent;
 use longhaul_dom::ConsoleSink;
 use longhaul_host::agent::{
-    AgentEnd, AgentLimits, Listeners, Page, PageError, PageOptions, ServiceWorkerAgents,
+    AgentEnd, AgentLimits, Listeners, Page, PageError, PageOptions, ServiceWorkerAgents, WindowHook,
 };
 
 use crate::rest::nothing_is_left;
@@ -28,6 +28,7 @@ struct Answer {
 #[derive(Default)]
 pub(crate) struct Site {
     answers: HashMap<String, Answer>,
+    user_acts: bool,
 }
 
 /// Gates that requests open and wait for: `?after=NAME` is answered once `/open/NAME` was asked for.
@@ -141,6 +142,12 @@ impl Site {
         self
     }
 
+    /// Whenever a window is made, its user has just done something there.
+    pub(crate) fn user_acts(mut self) -> Self {
+        self.user_acts = true;
+        self
+    }
+
     /// Opens `/` and gives what there is to tell once nothing is left to do.
     pub(crate) async fn open(self) -> Opened {
         let (page, opened) = self.try_open(None).await;
@@ -195,7 +202,10 @@ impl Site {
             listeners: listeners.clone(),
             console: Arc::clone(&console) as _,
             on_error,
-            on_window: None,
+            on_window: self.user_acts.then(|| {
+                let acts: WindowHook = Arc::new(|realm, _| longhaul_dom::notify_user_activation(realm));
+                acts
+            }),
         };
         let url = format!("http://localhost:{}/", here.port).parse().expect("a URL");
         let (mut title, mut end) = (String::new(), None);
