@@ -319,10 +319,11 @@ impl Database {
 
     /// The number of rows, and the sum of an integer column.
     pub(crate) fn totals(&self, table: &TableDefinition, column: &str) -> Result<(u64, u64), Fault> {
-        let sql = format!("SELECT count(*), coalesce(sum(\"{column}\"), 0) FROM \"{}\"", table.name);
-        let (count, sum): (i64, i64) =
+        // NOTE: `sum` fails when it overflows, and damaged rows may say any number; `total` is a float, exact up to 2⁵³.
+        let sql = format!("SELECT count(*), total(\"{column}\") FROM \"{}\"", table.name);
+        let (count, sum): (i64, f64) =
             self.connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok((count.try_into().unwrap_or(0), sum.try_into().unwrap_or(0)))
+        Ok((count.try_into().unwrap_or(0), sum as u64))
     }
 
     /// Stores a row which fits the table.
