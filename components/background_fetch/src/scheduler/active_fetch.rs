@@ -1,9 +1,9 @@
 //! What the scheduler keeps of a background fetch and its records.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::fairness::StorageKeyNumber;
 use super::{AttemptId, RecordResult, Repeat};
 use crate::registration::FailureReason;
 
@@ -51,7 +51,7 @@ pub(super) struct Record {
 
 #[derive(Clone, Debug)]
 pub(super) struct Fetch {
-    pub(super) storage_key: Arc<str>,
+    pub(super) storage_key: StorageKeyNumber,
     pub(super) paused: bool,
     /// Their states are changed by `set_state` alone, which keeps what follows true.
     pub(super) records: Vec<Record>,
@@ -71,9 +71,9 @@ pub(super) struct Fetch {
 }
 
 impl Fetch {
-    pub(super) fn new(storage_key: &str, paused: bool, records: Vec<Record>) -> Fetch {
+    pub(super) fn new(storage_key: StorageKeyNumber, paused: bool, records: Vec<Record>) -> Fetch {
         let mut fetch = Fetch {
-            storage_key: storage_key.into(),
+            storage_key,
             paused,
             running: 0,
             unsettled: records.len(),

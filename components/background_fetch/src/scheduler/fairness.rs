@@ -1,7 +1,6 @@
 //! Who is served next when more records wait than may be attempted at once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Action, AttemptId, Connectivity, FetchKey, RecordState, Scheduler};
@@ -10,24 +9,42 @@ use super::{Action, AttemptId, Connectivity, FetchKey, RecordState, Scheduler};
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     next: u64,
-    storage_keys: BTreeMap<Arc<str>, u64>,
+    storage_keys: BTreeMap<StorageKeyNumber, u64>,
     fetches: BTreeMap<FetchKey, u64>,
 }
 
+/// Names a storage key for as long as it has a background fetch.
+pub(super) type StorageKeyNumber = u64;
+
 impl Turns {
-    fn serve(&mut self, storage_key: &Arc<str>, fetch: FetchKey) {
+    fn serve(&mut self, storage_key: StorageKeyNumber, fetch: FetchKey) {
         self.next += 1;
-        self.storage_keys.insert(Arc::clone(storage_key), self.next);
+        self.storage_keys.insert(storage_key, self.next);
         self.fetches.insert(fetch, self.next);
     }
 }
 
 impl Scheduler {
+    /// The number of a storage key. OPTIMIZATION: places are counted for many events, and numbers are compared faster than names.
+    pub(super) fn number_of(&mut self, storage_key: &str) -> StorageKeyNumber {
+        if let Some((number, uses)) = self.storage_keys.get_mut(storage_key) {
+            *uses += 1;
+            return *number;
+        }
+        self.next_storage_key += 1;
+        self.storage_keys.insert(storage_key.to_owned(), (self.next_storage_key, 1));
+        self.next_storage_key
+    }
+
     /// Forgets when a background fetch that is gone was served, and its storage key if it has no other.
-    pub(super) fn forget_turns(&mut self, key: FetchKey, storage_key: &Arc<str>) {
+    pub(super) fn forget_turns(&mut self, key: FetchKey, storage_key: StorageKeyNumber) {
         self.turns.fetches.remove(&key);
-        if !self.fetches.values().any(|fetch| fetch.storage_key == *storage_key) {
-            self.turns.storage_keys.remove(storage_key);
+        self.storage_keys.retain(|_, (number, uses)| {
+            *uses -= usize::from(*number == storage_key);
+            *uses > 0
+        });
+        if !self.storage_keys.values().any(|(number, _)| *number == storage_key) {
+            self.turns.storage_keys.remove(&storage_key);
         }
     }
 
@@ -39,28 +56,26 @@ impl Scheduler {
             return;
         }
         let limits = &self.policy.limits;
-        // What waits, in request order.
-        let mut due: BTreeMap<FetchKey, std::vec::IntoIter<usize>> = BTreeMap::new();
+        let mut due: Vec<FetchKey> = Vec::new();
         for (&key, fetch) in self.fetches.iter_mut().filter(|(_, fetch)| !fetch.paused) {
             fetch.time_has_come(now);
             if !fetch.waiting.is_empty() {
-                let waiting: Vec<usize> = fetch.waiting.iter().copied().take(limits.per_fetch).collect();
-                due.insert(key, waiting.into_iter());
+                due.push(key);
             }
         }
         // OPTIMIZATION: after most events nothing waits.
-        if due.is_empty() {
+        if due.is_empty() || self.attempts.len() >= limits.total {
             return;
         }
         // How much of each storage key runs.
-        let mut running_of_key: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+        let mut running_of_key: BTreeMap<StorageKeyNumber, usize> = BTreeMap::new();
         for fetch in self.fetches.values() {
-            *running_of_key.entry(Arc::clone(&fetch.storage_key)).or_default() += fetch.running;
+            *running_of_key.entry(fetch.storage_key).or_default() += fetch.running;
         }
         while self.attempts.len() < limits.total {
             let total = self.attempts.len();
             let chosen = due
-                .keys()
+                .iter()
                 .filter_map(|key| {
                     let fetch = self.fetches.get(key)?;
                     let (of_key, of_fetch) =
@@ -75,16 +90,16 @@ impl Scheduler {
                 })
                 .min();
             let Some((.., key)) = chosen else { return };
-            let Some(index) = due.get_mut(&key).and_then(Iterator::next) else {
-                due.remove(&key);
+            let Some(fetch) = self.fetches.get_mut(&key) else { return };
+            let Some(index) = fetch.waiting.first().copied() else {
+                due.retain(|other| *other != key);
                 continue;
             };
             let attempt = AttemptId(self.next_attempt);
             self.next_attempt += 1;
-            let Some(fetch) = self.fetches.get_mut(&key) else { return };
             fetch.set_state(index, RecordState::Running { attempt, alive: now });
-            *running_of_key.entry(Arc::clone(&fetch.storage_key)).or_default() += 1;
-            self.turns.serve(&fetch.storage_key, key);
+            *running_of_key.entry(fetch.storage_key).or_default() += 1;
+            self.turns.serve(fetch.storage_key, key);
             self.attempts.insert(attempt, (key, index));
             self.actions.push(Action::Start { fetch: key, record: index, attempt });
         }

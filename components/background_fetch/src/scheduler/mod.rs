@@ -251,6 +251,9 @@ pub struct Scheduler {
     /// Where each running attempt belongs.
     attempts: BTreeMap<AttemptId, (FetchKey, usize)>,
     next_attempt: u64,
+    /// The numbers of storage keys, and how many background fetches each has.
+    storage_keys: BTreeMap<String, (fairness::StorageKeyNumber, usize)>,
+    next_storage_key: fairness::StorageKeyNumber,
     /// Who was served when: the fairness between those that wait.
     turns: fairness::Turns,
     /// What the last `WakeAt` said, until it came due.
@@ -268,6 +271,8 @@ impl Scheduler {
             fetches: BTreeMap::new(),
             attempts: BTreeMap::new(),
             next_attempt: 1,
+            storage_keys: BTreeMap::new(),
+            next_storage_key: 0,
             turns: fairness::Turns::default(),
             armed: None,
             actions: Vec::new(),
@@ -346,7 +351,8 @@ impl Scheduler {
                 high_water: record.high_water,
             });
         }
-        self.fetches.insert(new.key, Fetch::new(&new.storage_key, new.paused, records));
+        let storage_key = self.number_of(&new.storage_key);
+        self.fetches.insert(new.key, Fetch::new(storage_key, new.paused, records));
         self.settle_if_done(new.key);
     }
 

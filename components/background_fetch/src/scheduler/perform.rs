@@ -56,7 +56,7 @@ impl Scheduler {
     pub(super) fn remove(&mut self, key: FetchKey) {
         self.stop_attempts(key);
         if let Some(fetch) = self.fetches.remove(&key) {
-            self.forget_turns(key, &fetch.storage_key);
+            self.forget_turns(key, fetch.storage_key);
         }
     }
 
@@ -64,7 +64,7 @@ impl Scheduler {
     fn settle(&mut self, key: FetchKey, result: FetchResult) {
         self.stop_attempts(key);
         let Some(fetch) = self.fetches.remove(&key) else { return };
-        self.forget_turns(key, &fetch.storage_key);
+        self.forget_turns(key, fetch.storage_key);
         for (index, record) in fetch.records.iter().enumerate() {
             if !matches!(record.state, RecordState::Settled(_)) {
                 self.actions.push(Action::SettleRecord {

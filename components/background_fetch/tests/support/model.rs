@@ -90,6 +90,10 @@ impl Model {
             .collect()
     }
 
+    pub fn running_count(&self) -> usize {
+        self.fetches.keys().map(|key| self.of_fetch(*key)).sum()
+    }
+
     /// Those of which nothing was heard for too long, the oldest attempt first.
     fn silent(&self) -> Vec<(FetchKey, usize, AttemptId)> {
         let mut silent = Vec::new();
@@ -343,18 +347,14 @@ impl Model {
         records.iter().filter(|record| matches!(record.state, State::Runs { .. })).count()
     }
 
-    /// How many attempts run of each fetch's storage key.
-    fn taken(&self) -> BTreeMap<&str, usize> {
-        let mut taken = BTreeMap::new();
-        for (key, fetch) in &self.fetches {
-            *taken.entry(fetch.storage_key.as_str()).or_default() += self.of_fetch(*key);
+    fn has_a_place(&self, key: FetchKey) -> bool {
+        let storage_key = &self.fetches[&key].storage_key;
+        let (mut total, mut of_key) = (0, 0);
+        for (other, fetch) in &self.fetches {
+            let running = self.of_fetch(*other);
+            total += running;
+            of_key += if fetch.storage_key == *storage_key { running } else { 0 };
         }
-        taken
-    }
-
-    fn has_a_place(&self, key: FetchKey, taken: &BTreeMap<&str, usize>) -> bool {
-        let total: usize = taken.values().sum();
-        let of_key = taken[self.fetches[&key].storage_key.as_str()];
         let of_fetch = self.of_fetch(key);
         let l = &self.limits;
         total < l.total
@@ -367,7 +367,7 @@ impl Model {
     pub fn start(&mut self, key: FetchKey, index: usize, attempt: AttemptId) {
         assert!(self.online, "an attempt while offline");
         assert!(!self.fetches[&key].paused, "an attempt while paused");
-        assert!(self.has_a_place(key, &self.taken()), "more attempts than allowed");
+        assert!(self.has_a_place(key), "more attempts than allowed");
         let record = &mut self.fetches.get_mut(&key).unwrap().records[index];
         match record.state {
             State::Ready => {}
@@ -387,11 +387,9 @@ impl Model {
             State::Waits { no_later, .. } => no_later <= self.now,
             _ => false,
         };
-        let mut taken = None;
         for (key, fetch) in self.fetches.iter().filter(|(_, fetch)| !fetch.paused) {
             let Some(index) = fetch.records.iter().position(due) else { continue };
-            let taken = taken.get_or_insert_with(|| self.taken());
-            assert!(!self.has_a_place(*key, taken), "record {index} of {key} could run and does not");
+            assert!(!self.has_a_place(*key), "record {index} of {key} could run and does not");
         }
     }
 }
