@@ -1,3 +1,3 @@
 #![no_main]
 
-longhaul_fuzz::binary!(longhaul_fuzz_targets::http1_server);
+longhaul_fuzz::network_binary!(longhaul_fuzz_targets::http1_server);

@@ -1,3 +1,3 @@
 #![no_main]
 
-longhaul_fuzz::binary!(longhaul_fuzz_targets::request_constructor);
+longhaul_fuzz::network_binary!(longhaul_fuzz_targets::request_constructor);

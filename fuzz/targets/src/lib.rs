@@ -15,7 +15,7 @@ mod scheduler;
 mod store;
 
 pub use facade::request_constructor::request_constructor;
-pub use facade::scripts::scripts;
+pub use facade::scripts::{realms, scripts};
 pub use fetching::fetch_algorithm::fetch_algorithm;
 pub use network::http1_server::http1_server;
 pub use network::http2_server::http2_server;
@@ -64,6 +64,7 @@ targets! {
     policy_headers,
     proxy,
     range,
+    realms,
     request_constructor,
     resolver,
     response_headers,

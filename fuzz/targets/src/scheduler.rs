@@ -13,7 +13,7 @@ use crate::choices::Choices;
 use harness::{Harness, Op};
 
 /// After so many events things come to an end: an hour without answers is some for each attempt.
-const MOST_EVENTS: usize = 96;
+const MOST_EVENTS: usize = 40;
 
 /// The scheduler: arbitrary operations, faults and times against the reference model that `cargo test` has. Input: choices.
 ///

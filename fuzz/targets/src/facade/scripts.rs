@@ -210,17 +210,25 @@ const SHARED_THINGS: &[&str] = &[
 ];
 
 /// Arbitrary scripts, made from a grammar of what is exposed, in a real realm: each statement keeps what it came to in one of eight
-/// variables for the next ones, and what it leads to (promises, timers, messages, fetches) is run too. Input: choices; the first, where
-/// it is `S`, allows what all scripts of a realm share (prototypes, the document, channels).
+/// variables for the next ones, and what it leads to (promises, timers, messages, fetches) is run too. Input: choices.
 ///
-/// A script with that has a realm of its own. The others can only change what they have made themselves; they share a realm for a while, each
-/// as a block with variables of its own, and the tasks it leaves are dropped.
+/// They can only change what they have made themselves; they share a realm for a while, each as a block with variables of its own, and the
+/// tasks it leaves are dropped. [`realms`] has those that can do more.
 ///
 /// Asserts nothing but what the address sanitizer and Rust see, that the engine ends a script within its limit, and that a realm that has
 /// ended leaves nothing in the engine.
 pub fn scripts(data: &[u8]) {
+    visit_again("", &script(&Grammar { shared: false }, data));
+}
+
+/// The same with what all scripts of a realm share: prototypes, the document, channels. Each has a realm of its own, which takes most of the
+/// time.
+pub fn realms(data: &[u8]) {
+    visit(&script(&Grammar { shared: true }, data));
+}
+
+fn script(grammar: &Grammar, data: &[u8]) -> String {
     let mut choices = Choices::new(data);
-    let grammar = Grammar { shared: choices.byte() == b'S' };
     let mut script = String::from("let n = 0, v0, v1, v2, v3, v4, v5, v6, v7;\n");
     let mut statements = 0;
     while !choices.is_empty() && statements < 24 {
@@ -235,10 +243,7 @@ pub fn scripts(data: &[u8]) {
             script.push_str(&format!("if (v{variable} && v{variable}.then) v{variable}.then((x) => {{ v{variable} = x; }}, () => {{}});\n"));
         }
     }
-    match grammar.shared {
-        true => visit(&script),
-        false => visit_again("", &script),
-    };
+    script
 }
 
 struct Grammar {

@@ -59,6 +59,16 @@ pub(super) fn damage(
                 }
             }
             6 => metadata(choices, folder, &mut damaged),
+            // What is disposable may be lost without a word.
+            7 => {
+                let path = folder.join("disposable/cache/metadata.sqlite");
+                let Ok(mut bytes) = fs::read(&path) else { continue };
+                let at = choices.below(64) * 256 % bytes.len().max(1);
+                let damage = choices.bytes();
+                let end = (at + damage.len()).min(bytes.len());
+                bytes[at..end].copy_from_slice(&damage[..end - at]);
+                fs::write(path, bytes).expect("a file of ours");
+            }
             _ => {}
         }
     }

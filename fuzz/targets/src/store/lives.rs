@@ -1,15 +1,16 @@
 //! Lives of a profile.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use longhaul_storage::{
-    BodyError, BodyWriter, ColumnKind, OpenError, Profile, Reservation, Row, StorageError, TableDefinition,
-    Transaction, Value, WriteBehind,
+    BodyError, BodyWriter, ColumnKind, Disk, OpenError, Profile, Reservation, Row, StorageError,
+    TableDefinition, Transaction, Value, WriteBehind, connect_control_socket,
 };
 use tempfile::TempDir;
 
@@ -47,6 +48,7 @@ pub(super) fn lives(choices: &mut Choices<'_>) {
             }
         }
         fs::write(folder.path().join("metadata.sqlite"), database).expect("a file of ours");
+        let _ = fs::remove_dir_all(folder.path().join("disposable"));
         let mut world = World {
             folder: folder.path().to_owned(),
             disk: FaultyDisk::default(),
@@ -271,6 +273,7 @@ impl World {
                 }
             }
             17 => self.write_behind(choices, profile, held).await,
+            18 if choices.once_in(8) => control_socket(&self.folder, profile, choices.once_in(2)),
             18 => disposable(choices, profile),
             _ => self.look(profile, held),
         }
@@ -568,6 +571,8 @@ fn row(choices: &mut Choices<'_>, table: &TableDefinition, columns: usize) -> Ro
 fn disposable(choices: &mut Choices<'_>, profile: &Profile) {
     let opened = profile.disposable("cache", &[&THINGS]).expect("it is open once at a time");
     let mut rows = Rows::default();
+    // What was damaged since the last time is begun anew, which costs the work that came upon it.
+    let _ = opened.with_rows(|stored| stored.rows(&THINGS, &[]));
     let result = opened.with_rows(|stored| {
         stored.delete_prefix(&THINGS, &[])?;
         for _ in 0..choices.below(8) {
@@ -590,4 +595,81 @@ fn disposable(choices: &mut Choices<'_>, profile: &Profile) {
         Ok(())
     });
     result.expect("rows of a file of ours");
+    let count = rows.now[0].len() as u64;
+    let totals = opened.with_rows(|stored| stored.totals(&THINGS, "number"));
+    assert_eq!(totals.expect("they can be counted").0, count);
+    assert!(opened.with_rows(|stored| stored.totals(&THINGS, "nothing")).is_err());
+    files(choices, &**opened.disk());
+}
+
+/// A folder's files, or memory's, beside bytes of which everything is known.
+fn files(choices: &mut Choices<'_>, disk: &dyn Disk) {
+    const NAMES: [&str; 2] = ["0123", "4567"];
+    let mut known: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    for name in NAMES {
+        let _ = disk.remove(name);
+    }
+    for _ in 0..choices.below(8) {
+        let name = choices.pick(&NAMES);
+        let what = choices.below(8);
+        let file = match (what, known.contains_key(name)) {
+            (0, _) => {
+                disk.remove(name).ok();
+                known.remove(name);
+                continue;
+            }
+            (_, true) => disk.open(name).expect("it is there"),
+            (1, false) => {
+                assert_eq!(disk.open(name).err().map(|error| error.kind()), Some(io::ErrorKind::NotFound));
+                continue;
+            }
+            (_, false) => {
+                known.insert(name, Vec::new());
+                disk.create(name).expect("there is room")
+            }
+        };
+        let content = known.get_mut(name).expect("it was made");
+        let place = choices.below(256);
+        match what {
+            1 => assert!(disk.create(name).is_err(), "it is there already"),
+            2 => {
+                content.resize(place, 0);
+                file.set_length(place as u64).expect("there is room");
+            }
+            3 => {
+                file.sync_data().expect("a disk that does as it is told");
+                disk.sync_directory().expect("a disk that does as it is told");
+            }
+            _ => {
+                let bytes = choices.bytes();
+                let end = place + bytes.len();
+                if !bytes.is_empty() {
+                    content.resize(content.len().max(end), 0);
+                    content[place..end].copy_from_slice(bytes);
+                }
+                file.write_all_at(bytes, place as u64).expect("there is room");
+            }
+        }
+        assert_eq!(file.length().expect("a file of ours"), content.len() as u64);
+        let mut read = vec![0; 600];
+        let from = place / 2;
+        let length = file.read_at(&mut read, from as u64).expect("a file of ours");
+        assert_eq!(read[..length], content[from.min(content.len())..]);
+    }
+    let mut names = disk.list().expect("a folder of ours");
+    names.sort_unstable();
+    assert_eq!(names, known.into_keys().collect::<Vec<_>>());
+}
+
+/// Another process may speak to the one that has the profile.
+fn control_socket(folder: &Path, profile: &Profile, again: bool) {
+    let reaches = || connect_control_socket(folder).expect("a folder of ours").is_some();
+    let listener = profile.bind_control_socket().expect("a folder of ours");
+    assert!(reaches());
+    if again {
+        drop(listener);
+        assert!(!reaches(), "nobody listens any more");
+        let _listener = profile.bind_control_socket().expect("the socket of a dead one is in nobody's way");
+        assert!(reaches());
+    }
 }

@@ -1,0 +1,3 @@
+#![no_main]
+
+longhaul_fuzz::network_binary!(longhaul_fuzz_targets::realms);
