@@ -67,18 +67,18 @@ pub(super) fn blank(document: &NodeRef) {
 }
 
 /// The parser is through.
-pub(super) fn parsed(realm: &dyn Realm, document: &NodeRef) {
+pub(super) fn parsed(document: &NodeRef) {
     with(document, |loading| loading.parsed = true);
-    go_on_later(realm, document);
 }
 
-/// `document.open()` begins anew.
-pub(super) fn reopened(document: &NodeRef) {
-    with(document, |loading| {
-        let told = std::mem::take(&mut loading.told);
-        let blockers = loading.blockers;
-        *loading = Loading { told, blockers, ..Loading::default() };
+/// `document.open()` begins anew. Gives whether the document had been loaded before.
+pub(super) fn reopened(document: &NodeRef) -> bool {
+    let reopened = with(document, |loading| {
+        let (told, was_loaded) = (std::mem::take(&mut loading.told), loading.loaded);
+        *loading = Loading { told, blockers: loading.blockers, ..Loading::default() };
+        was_loaded
     });
+    reopened.unwrap_or_default()
 }
 
 pub(super) fn go_on_later(realm: &dyn Realm, document: &NodeRef) {
@@ -123,29 +123,29 @@ fn next(loading: &mut Loading) -> Step {
     Step::Load(std::mem::take(&mut loading.told))
 }
 
-/// One step further; the next one is a task of its own.
-fn go_on(realm: &dyn Realm, document: &NodeRef) {
+/// As far as it goes; each script is a task of its own.
+pub(super) fn go_on(realm: &dyn Realm, document: &NodeRef) {
     let reported = |result: Result<(), longhaul_idl::runtime::Exception>| {
         if let Err(exception) = result {
             realm.report_exception(exception);
         }
     };
-    match with(document, next).unwrap_or(Step::Wait) {
-        Step::Wait => {}
-        Step::Run(script) => {
-            script_element::execute(realm, &script);
-            go_on_later(realm, document);
-        }
-        Step::ContentLoaded => {
-            reported(document::dom_content_loaded(realm, document));
-            go_on_later(realm, document);
-        }
-        Step::Load(told) => {
-            if document.document_data().is_some_and(|data| data.window().is_some()) {
-                reported(document::fire_load(realm));
+    loop {
+        match with(document, next).unwrap_or(Step::Wait) {
+            Step::Wait => return,
+            Step::Run(script) => {
+                script_element::execute(realm, &script);
+                return go_on_later(realm, document);
             }
-            for told in told {
-                told(realm);
+            Step::ContentLoaded => reported(document::dom_content_loaded(realm, document)),
+            Step::Load(told) => {
+                if document.document_data().is_some_and(|data| data.window().is_some()) {
+                    reported(document::fire_load(realm));
+                }
+                for told in told {
+                    told(realm);
+                }
+                return;
             }
         }
     }

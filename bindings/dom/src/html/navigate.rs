@@ -676,21 +676,25 @@ fn document_type(loaded: &LoadedDocument) -> &str {
     }
 }
 
+/// Tells the container of a window's document once that is loaded, now if it is already.
+pub(super) fn tell_container(realm: &dyn Realm, window: &Arc<WindowGlobal>) {
+    let context = window.context();
+    let container = context.frame().and_then(|frame| super::elements::window_of(&frame));
+    let (Some(container), Some(realms)) = (container, context.maker.clone()) else { return };
+    // DEVIATION: at once, as in browsers; the standard queues a task, behind the messages that the document has sent.
+    let told = move |_: &dyn Realm| {
+        realms.run(container.realm_id(), &mut |realm: &dyn Realm| context.loaded(realm));
+    };
+    loading::when_loaded(realm, &window.document_node(), Box::new(told));
+}
+
 /// Parses the document of a window that has a realm, and tells its container when it is loaded.
 fn begin(realm: &dyn Realm, window: &Arc<WindowGlobal>, loaded: LoadedDocument) {
-    let context = window.context();
     let agent = Arc::clone(realm.agent());
-    let container = context.frame().and_then(|frame| super::elements::window_of(&frame));
     let of_task = Arc::clone(window);
     let start = move |realm: &dyn Realm| {
         let document = of_task.document_node();
-        if let (Some(container), Some(realms)) = (container, context.maker.clone()) {
-            // DEVIATION: at once, as in browsers; the standard queues a task, behind the messages that the document has sent.
-            let told = move |_: &dyn Realm| {
-                realms.run(container.realm_id(), &mut |realm: &dyn Realm| context.loaded(realm));
-            };
-            loading::when_loaded(realm, &document, Box::new(told));
-        }
+        tell_container(realm, &of_task);
         parse(realm, &document, &loaded);
     };
     agent.queue_task(TaskSource::Networking, window.realm_id(), Box::new(start));

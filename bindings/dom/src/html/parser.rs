@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use html5ever::buffer_queue::BufferQueue;
 use html5ever::interface::TokenizerResult;
@@ -18,10 +19,13 @@ use longhaul_idl::DocumentReadyState;
 use longhaul_idl::runtime::{Exception, Realm, TaskSource, Value};
 
 use super::xml_parser::{Advance, PageParser};
-use super::{document, loading, script_element};
+use super::{document, loading, navigate, script_element};
 use crate::dom::element::create_element;
 use crate::dom::mutation;
 use crate::dom::node::{Node, NodeData, NodeRef, lock, object};
+
+/// How long a parser goes on in one task, scripts included; then others have their turn.
+const SLICE: Duration = Duration::from_secs(1);
 
 /// How deep a parser nests elements; what would be deeper becomes a sibling, as elsewhere.
 const DEPTH: u32 = 512;
@@ -153,21 +157,18 @@ fn start_with(realm: &dyn Realm, document: &NodeRef, kind: Kind) {
     let parser = Parser::new(kind);
     parser.complete.set(true);
     PARSERS.with_borrow_mut(|parsers| parsers.insert(key(document), parser));
-    pump(realm, document);
+    pump(realm, document, End::AtOnce);
 }
 
-/// Goes on in a task of its own, so that microtasks run in between, and behind the one that tells of rejected promises.
-fn go_on_later(realm: &dyn Realm, document: &NodeRef) {
+/// Goes on in a task of its own.
+fn go_on_later(realm: &dyn Realm, document: &NodeRef, end: End) {
     let document = Arc::downgrade(document);
-    let later = move |realm: &dyn Realm| {
-        let pump = move |realm: &dyn Realm| {
-            if let Some(document) = document.upgrade() {
-                pump(realm, &document);
-            }
-        };
-        realm.agent().queue_task(TaskSource::Dom, realm.id(), Box::new(pump));
+    let pump = move |realm: &dyn Realm| {
+        if let Some(document) = document.upgrade() {
+            pump(realm, &document, end);
+        }
     };
-    realm.agent().queue_task(TaskSource::Dom, realm.id(), Box::new(later));
+    realm.agent().queue_task(TaskSource::Dom, realm.id(), Box::new(pump));
 }
 
 /// The script that the parser waited for has run.
@@ -176,7 +177,7 @@ pub(super) fn resume(realm: &dyn Realm, document: &NodeRef) {
     let waits = document.document_data().is_some_and(|data| lock(&data.loading).blocking.is_some());
     if let Some(parser) = parser_of(document).filter(|_| !waits) {
         parser.paused.set(false);
-        go_on_later(realm, document);
+        pump(realm, document, End::AtOnce);
     }
 }
 
@@ -193,25 +194,41 @@ pub(super) fn at_insertion_point(document: &NodeRef, run: impl FnOnce()) {
     }
 }
 
-fn pump(realm: &dyn Realm, document: &NodeRef) {
+/// The clock of a realm.
+fn now(realm: &dyn Realm) -> Duration {
+    crate::global_scope(realm).map(|scope| scope.user_agent().clock().monotonic()).unwrap_or_default()
+}
+
+/// Parses as far as it goes: to the end of the input, or to a script that has not come.
+fn pump(realm: &dyn Realm, document: &NodeRef, at_end: End) {
     let Some(parser) = parser_of(document) else { return };
     if parser.paused.get() || parser.nesting.get() > 0 {
         return;
     }
+    let begun = now(realm);
     loop {
         match parser.advance(realm) {
             Advance::End => break,
             Advance::Script(script) => {
                 parser.nesting.set(1);
                 let outcome = script_element::ended_by_parser(realm, &script);
+                // <https://html.spec.whatwg.org/#clean-up-after-running-script>: what they write comes here too.
+                if matches!(outcome, script_element::Outcome::Ran) {
+                    realm.microtask_checkpoint();
+                }
                 parser.nesting.set(0);
                 parser.settle(realm);
                 if parser_of(document).is_none_or(|now| !Rc::ptr_eq(&now, &parser)) {
                     return;
                 }
+                // It may have written another one, which has yet to come.
+                if parser.paused.get() {
+                    return;
+                }
                 match outcome {
                     script_element::Outcome::Nothing => {}
-                    script_element::Outcome::Ran => return go_on_later(realm, document),
+                    script_element::Outcome::Ran if now(realm).saturating_sub(begun) < SLICE => {}
+                    script_element::Outcome::Ran => return go_on_later(realm, document, at_end),
                     script_element::Outcome::Blocks => {
                         parser.paused.set(true);
                         return;
@@ -226,17 +243,32 @@ fn pump(realm: &dyn Realm, document: &NodeRef) {
         }
         parser.settle(realm);
         abort(document);
-        end(realm, document);
+        end(realm, document, at_end);
     }
 }
 
+/// When what follows the end of a document begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    AtOnce,
+    /// In a task: a script is on the stack.
+    Later,
+}
+
 /// <https://html.spec.whatwg.org/#the-end>
-fn end(realm: &dyn Realm, document: &NodeRef) {
+///
+/// DEVIATION: what nothing has to be waited for, `DOMContentLoaded` and `load` too, comes at once, as in browsers: it comes before the
+/// messages and timers of the document's own scripts. The standard queues a task for each.
+fn end(realm: &dyn Realm, document: &NodeRef, at_end: End) {
     let told = document::update_readiness(realm, document, DocumentReadyState::Interactive);
     if let Err(exception) = told {
         realm.report_exception(exception);
     }
-    loading::parsed(realm, document);
+    loading::parsed(document);
+    match at_end {
+        End::AtOnce => loading::go_on(realm, document),
+        End::Later => loading::go_on_later(realm, document),
+    }
 }
 
 /// <https://html.spec.whatwg.org/#document-open-steps>
@@ -254,7 +286,12 @@ pub(super) fn open(realm: &dyn Realm, document: &NodeRef) -> Result<(), Exceptio
     realm.core("eraseListeners", vec![Value::Object(object(Arc::clone(document)))])?;
     data.set_quirks(false);
     data.set_ready_state(DocumentReadyState::Loading);
-    loading::reopened(document);
+    if loading::reopened(document)
+        && let Some(window) = data.window()
+    {
+        // It will have been loaded once more.
+        navigate::tell_container(realm, &window);
+    }
     let parser = Parser::new(Kind::Html(HtmlParser::new(document)));
     PARSERS.with_borrow_mut(|parsers| parsers.insert(key(document), parser));
     Ok(())
@@ -266,7 +303,7 @@ pub(super) fn close(realm: &dyn Realm, document: &NodeRef) -> Result<(), Excepti
         && !parser.complete.get()
     {
         parser.complete.set(true);
-        pump(realm, document);
+        pump(realm, document, End::Later);
     }
     Ok(())
 }

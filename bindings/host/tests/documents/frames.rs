@@ -50,6 +50,20 @@ async fn a_frame_has_loaded_before_what_its_load_listener_posts_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_has_loaded_before_what_its_scripts_post_arrives() {
+    let page = "<iframe src=/inner.html></iframe><script>
+        document.querySelector('iframe').onload = () => console.log('loaded');
+        onmessage = (e) => console.log(e.data);</script>";
+    let inner = "<script>parent.postMessage('posted', '*');</script><script src=/last.js></script>";
+    let last = "parent.postMessage('posted last', '*');";
+    let site = Site::new().page(page).html("/inner.html", inner).js("/last.js", last);
+    let opened = site.open_until("posted last").await;
+    // What the first one posts may come while the second one is on its way.
+    let last: Vec<&String> = opened.console.iter().filter(|line| *line != "posted").collect();
+    assert_eq!(last, ["loaded", "posted last"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_of_other_origins_hide_all_but_a_few_members() {
     let page = "<script>
         const tried = (what, run) => { try { console.log(what, run()); } catch (e) { console.log(what, e.name, e instanceof DOMException); } };

@@ -126,6 +126,44 @@ async fn what_is_written_is_parsed_where_the_script_stands() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_script_puts_off_finds_the_whole_document() {
+    let page = "<head><script>
+          const tell = (what) => console.log(what, document.readyState, document.getElementById('last') !== null);
+          addEventListener('DOMContentLoaded', () => tell('content'));
+          addEventListener('load', () => tell('load'));
+          addEventListener('message', (e) => { tell(e.data); setTimeout(() => tell('timer')); });
+          postMessage('message', '*');
+          // What a microtask writes comes where its script stands.
+          Promise.resolve().then(() => { tell('microtask'); document.write('<p id=written>'); });
+        </script><script>console.log(document.body.innerHTML, document.scripts.length)</script>
+        <script>Promise.resolve().then(() => tell('second microtask'))</script><p id=last>";
+    let opened = Site::new().page(page).open_until("timer complete true").await;
+    opened.expect(&[
+        "microtask loading false",
+        "<p id=\"written\"><script>console.log(document.body.innerHTML, document.scripts.length)</script></p> 2",
+        "second microtask loading false",
+        "content interactive true",
+        "load complete true",
+        "message complete true",
+        "timer complete true",
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_is_closed_by_a_script_is_loaded_behind_it() {
+    let page = "<iframe></iframe><script>
+          const frame = document.querySelector('iframe'), inner = frame.contentDocument;
+          frame.onload = () => console.log('load');
+          inner.open();
+          inner.write('<p>one<script>parent.console.log(\"script\")<\\/script><p>two');
+          inner.close();
+          console.log('closed', inner.querySelectorAll('p').length, inner.readyState);
+        </script>";
+    let opened = Site::new().page(page).open_until("load").await;
+    opened.expect(&["script", "closed 2 interactive", "load"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attributes_decide_what_is_asked_for_a_script() {
     // The hash of `console.log("sound")`.
     let sound = "sha256-Hbx2GdrDmRfc4nV1Ro13GmyUjGbnI8GYKqI7RkF2GKk=";
