@@ -134,7 +134,7 @@ impl ServiceWorkers {
         host: Option<Arc<dyn WindowHost>>,
     ) -> Option<WorkerHandle> {
         let mut state = self.inner.state();
-        let controller = state.controller_for(&environment);
+        let controller = state.controller_for(&environment, &environment.id);
         let scope_url = environment.creation_url.clone();
         state.add_client(environment, scope_url, kind, host, controller)
     }
@@ -149,12 +149,32 @@ impl ServiceWorkers {
         creator_id: &str,
     ) -> Option<WorkerHandle> {
         let mut state = self.inner.state();
-        let creator = state.client(creator_id).filter(|creator| {
-            creator.environment.origin == environment.origin && environment.origin.is_tuple()
-        });
-        let controller = creator.and_then(|creator| creator.controller.clone());
-        let scope_url = creator.map_or(&environment.creation_url, |creator| &creator.scope_url).clone();
+        let (controller, scope_url) = state.inherited(&environment, creator_id);
         state.add_client(environment, scope_url, kind, host, controller)
+    }
+
+    /// A window shows a document of its own in the place of its initial one: the client has another URL. It is controlled by the
+    /// worker that the document's fetch went to, for which it had the id `reserved_id`; where it was not fetched, by what
+    /// controls its creator. Its messages and observers stay.
+    pub fn replace_document(
+        &self,
+        environment: Arc<EnvironmentSettings>,
+        reserved_id: &str,
+        creator_id: Option<&str>,
+    ) {
+        let left = {
+            let mut state = self.inner.state();
+            let (controller, scope_url) = match creator_id {
+                Some(creator) => state.inherited(&environment, creator),
+                None => (state.controller_for(&environment, reserved_id), environment.creation_url.clone()),
+            };
+            let Some(client) = state.client_mut(&environment.id) else { return };
+            (client.environment, client.scope_url) = (environment, scope_url);
+            std::mem::replace(&mut client.controller, controller)
+        };
+        if let Some(left) = left {
+            self.inner.after_unload(&left.registration);
+        }
     }
 
     /// Removes a page or worker that is gone.
@@ -353,9 +373,19 @@ impl State {
         worker
     }
 
-    fn controller_for(&mut self, environment: &EnvironmentSettings) -> Option<Controller> {
+    /// What controls a client whose creator made it without a fetch, and the URL that decides that.
+    fn inherited(&self, environment: &EnvironmentSettings, creator_id: &str) -> (Option<Controller>, Url) {
+        let creator = self.client(creator_id).filter(|creator| {
+            creator.environment.origin == environment.origin && environment.origin.is_tuple()
+        });
+        let controller = creator.and_then(|creator| creator.controller.clone());
+        (controller, creator.map_or(&environment.creation_url, |creator| &creator.scope_url).clone())
+    }
+
+    /// What controls a client that was fetched under an id.
+    fn controller_for(&mut self, environment: &EnvironmentSettings, reserved_id: &str) -> Option<Controller> {
         let reserved = &mut self.clients.reserved;
-        let place = reserved.iter().position(|(known, _)| *known == environment.id);
+        let place = reserved.iter().position(|(known, _)| known == reserved_id);
         let reserved = place.and_then(|place| reserved.remove(place));
         if !environment.secure_context {
             return None;

@@ -423,11 +423,16 @@ impl BrowsingContext {
         }
     }
 
-    /// <https://html.spec.whatwg.org/#destroy-a-document>, for its window and those of its descendants.
-    pub(super) fn destroy_windows(&self) {
+    /// <https://html.spec.whatwg.org/#destroy-a-document>, for the windows of its descendants.
+    pub(super) fn destroy_children(&self) {
         for child in std::mem::take(&mut *lock(&self.children)) {
             child.close();
         }
+    }
+
+    /// <https://html.spec.whatwg.org/#destroy-a-document>, for its window and those of its descendants.
+    pub(super) fn destroy_windows(&self) {
+        self.destroy_children();
         if let Some(window) = self.active() {
             window.ended();
             if let Some(realms) = &self.maker {

@@ -136,7 +136,7 @@ pub(super) fn initial_document(
     let above = creator.scope();
     let environment = environment(context, &loaded, Some(above.settings()), client_id()).into_shared();
     let window = WindowGlobal::in_context(creator.options(environment), context, loaded.url, "text/html");
-    window.set_initial();
+    window.set_initial(true);
     let same_origin = window.environment().origin == above.settings().origin;
     if same_origin && let Some(top) = creator.context().top().and_then(|top| top.active()) {
         window.set_opener_policy(top.opener_policy());
@@ -302,11 +302,16 @@ pub(super) fn navigate(
         _ if replace => Handling::Replace,
         _ => Handling::Push,
     };
+    // What comes in the place of an initial document of its own origin is the same client.
+    let environment_id = match active.is_initial() && url.origin() == active.environment().origin {
+        true => active.environment().id.clone(),
+        false => client_id(),
+    };
     let mut goal = Goal {
         context: Arc::clone(context),
         number,
         creator: creator.clone(),
-        environment_id: client_id(),
+        environment_id,
         fallback_base,
         handling,
         srcdoc: navigation.srcdoc.clone(),
@@ -577,6 +582,18 @@ fn parts(old: &WindowGlobal, loaded: &LoadedDocument, origin: &Origin) -> bool {
     !lets_popups_be && !before.matches(&old.environment().origin, loaded.opener_policy, origin)
 }
 
+/// Whether a new document is shown in the window of the one before, which is the initial `about:blank`.
+///
+/// <https://html.spec.whatwg.org/#initialise-the-document-object>, step 6
+fn keeps_window(old: &WindowGlobal, settings: &EnvironmentSettings) -> bool {
+    let own = old.environment();
+    // NOTE: what the realm has depends on the last two, which only a page of other surroundings has otherwise.
+    old.is_initial()
+        && own.origin == settings.origin
+        && own.secure_context == settings.secure_context
+        && own.cross_origin_isolated == settings.cross_origin_isolated
+}
+
 /// Puts a new document in the place of the one before; without one, an error page.
 fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
     if !goal.context.is_current(goal.number) {
@@ -591,38 +608,52 @@ fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
         let services = parent.scope();
         loaded.may_be_framed(&context.ancestors(), services.user_agent().services())
     });
-    unload(&context);
     let failed = loaded.is_none();
     let Ok(blank) = Url::parse("about:blank") else { return };
     let loaded = loaded.unwrap_or_else(|| LoadedDocument::of_text(blank, String::new()));
     let creator = goal.creator.as_deref();
+    let reserved_id = goal.environment_id.clone();
     let mut settings = environment(&context, &loaded, creator, goal.environment_id);
     if failed {
         settings.origin = Origin::new_opaque();
         settings.storage_key = format!("opaque:{}", settings.id);
         settings.policy_container = PolicyContainer::default();
     }
-    if parent.is_none() && !failed && parts(&old, &loaded, &settings.origin) {
+    let is_parted = parent.is_none() && !failed && parts(&old, &loaded, &settings.origin);
+    let keeps_window = !failed && !is_parted && keeps_window(&old, &settings);
+    match keeps_window {
+        true => context.children().iter().for_each(|child| unload_window(child)),
+        false => unload(&context),
+    }
+    if is_parted {
         context = context.part();
     }
-    settings.time_origin = goal.begun;
-    let settings = settings.into_shared();
-    let window = WindowGlobal::in_context(
-        old.options(Arc::clone(&settings)),
-        &context,
-        loaded.url.clone(),
-        document_type(&loaded),
-    );
-    if loaded.url.scheme() == "about"
-        && let Some(data) = window.document_node().document_data()
-    {
-        *lock(&data.fallback_base) = goal.fallback_base;
-    }
-    if realms.create(&window).is_err() {
-        context.release_container(realm);
-        return;
-    }
-    context.destroy_windows();
+    let has_base = |window: &WindowGlobal| {
+        if loaded.url.scheme() == "about"
+            && let Some(data) = window.document_node().document_data()
+        {
+            lock(&data.fallback_base).clone_from(&goal.fallback_base);
+        }
+    };
+    let window = if keeps_window {
+        context.destroy_children();
+        old.take_document(settings, loaded.url.clone(), document_type(&loaded));
+        has_base(&old);
+        old.base_changed();
+        realms.script_begins(old.realm_id(), loaded.url.as_str());
+        old
+    } else {
+        settings.time_origin = goal.begun;
+        let options = old.options(settings.into_shared());
+        let window = WindowGlobal::in_context(options, &context, loaded.url.clone(), document_type(&loaded));
+        has_base(&window);
+        if realms.create(&window).is_err() {
+            context.release_container(realm);
+            return;
+        }
+        context.destroy_windows();
+        window
+    };
     window.set_permissions_policy(loaded.permissions_policy.clone());
     window.set_status(loaded.status);
     context.set_active(&window);
@@ -649,7 +680,11 @@ fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
         }
     }
     realms.run(window.realm_id(), &mut |realm: &dyn Realm| has_realm(realm, &window));
-    window.register_client(creator.map(|creator| creator.id.as_str()));
+    let creator = creator.map(|creator| creator.id.as_str());
+    match keeps_window {
+        true => window.update_client(&reserved_id, creator),
+        false => window.register_client(creator),
+    }
     if let Some(timing) = goal.timing {
         window.expect_navigation_timing(timing, goal.kind);
     }

@@ -284,6 +284,10 @@ pub(super) fn open(realm: &dyn Realm, document: &NodeRef) -> Result<(), Exceptio
     mutation::replace_all(realm, None, document)?;
     // 9. Nobody listens any more.
     realm.core("eraseListeners", vec![Value::Object(object(Arc::clone(document)))])?;
+    // 13. It is not what it was made as.
+    if let Some(window) = data.window() {
+        window.set_initial(false);
+    }
     data.set_quirks(false);
     data.set_ready_state(DocumentReadyState::Loading);
     if loading::reopened(document)

@@ -27,7 +27,7 @@ use crate::resource_timing::NavigationTiming;
 pub struct WindowGlobal {
     realm: RealmId,
     scope: Arc<GlobalScope>,
-    document: NodeRef,
+    document: Mutex<NodeRef>,
     location: Arc<Location>,
     navigator: Arc<Navigator>,
     history: Arc<History>,
@@ -35,7 +35,7 @@ pub struct WindowGlobal {
     agent: OnceLock<Arc<dyn AgentHandle>>,
     modules: Arc<ModuleMap>,
     /// What its document may not do.
-    sandbox: Sandbox,
+    sandbox: Mutex<Sandbox>,
     /// Whether its document is the initial `about:blank`.
     initial: AtomicBool,
     opener_policy: Mutex<OpenerPolicy>,
@@ -60,7 +60,7 @@ impl WindowGlobal {
         let context = BrowsingContext::new(None, None, "", None);
         let window = Self::in_context(options, &context, url, "text/html");
         context.set_active(&window);
-        let document = &window.document;
+        let document = &window.document_node();
         for element in ["html", "head", "title"] {
             let parent = document.descendants().last().unwrap_or_else(|| Arc::clone(document));
             parent.link(
@@ -91,13 +91,8 @@ impl WindowGlobal {
         content_type: &str,
     ) -> Arc<Self> {
         let realm = RealmId::next();
-        // NOTE: text and pictures are shown by documents of HTML.
-        let kind = if is_xml(content_type) { Kind::Xml } else { Kind::Html };
         let sandbox = context.sandbox().and(Sandbox::of_policies(&options.environment.policy_container));
-        let document = new_document(realm, kind, content_type, url);
-        if let Some(data) = document.document_data() {
-            data.set_ready_state(longhaul_idl::DocumentReadyState::Loading);
-        }
+        let document = unparsed_document(realm, url, content_type);
         Arc::new_cyclic(|me: &Weak<Self>| {
             let (window, before) = (Weak::clone(me), Arc::clone(&options.environment));
             let modules = ModuleMapOptions {
@@ -116,14 +111,14 @@ impl WindowGlobal {
             Self {
                 realm,
                 scope: GlobalScope::new(options),
-                document,
+                document: Mutex::new(document),
                 location: Arc::new(Location::new(me.clone(), realm)),
                 navigator: Arc::new(Navigator::default()),
                 history: Arc::new(History::new(me.clone(), realm)),
                 context: Arc::clone(context),
                 agent: OnceLock::new(),
                 modules: ModuleMap::new(modules),
-                sandbox,
+                sandbox: Mutex::new(sandbox),
                 initial: AtomicBool::new(false),
                 opener_policy: Mutex::default(),
                 own_policies: AtomicUsize::new(0),
@@ -158,12 +153,12 @@ impl WindowGlobal {
 
     /// The title of its document.
     pub fn title(&self) -> String {
-        self.document.title_text()
+        self.document_node().title_text()
     }
 
     /// The URL of its document.
     pub fn url(&self) -> Url {
-        self.document
+        self.document_node()
             .document_data()
             .map_or_else(|| self.scope.settings().creation_url.clone(), |data| data.url())
     }
@@ -183,7 +178,7 @@ impl WindowGlobal {
     }
 
     pub(crate) fn document_node(&self) -> NodeRef {
-        Arc::clone(&self.document)
+        Arc::clone(&lock(&self.document))
     }
 
     pub(super) fn location_object(&self) -> ObjectRef {
@@ -204,7 +199,7 @@ impl WindowGlobal {
 
     /// <https://html.spec.whatwg.org/#concept-environment-noscript>
     pub(super) fn allows_scripts(&self) -> bool {
-        !self.sandbox.no_scripts
+        !self.sandbox().no_scripts
     }
 
     /// The modules of its document.
@@ -221,7 +216,7 @@ impl WindowGlobal {
     }
 
     pub(super) fn sandbox(&self) -> Sandbox {
-        self.sandbox
+        *lock(&self.sandbox)
     }
 
     /// <https://html.spec.whatwg.org/#is-initial-about:blank>
@@ -229,8 +224,42 @@ impl WindowGlobal {
         self.initial.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_initial(&self) {
-        self.initial.store(true, Ordering::Relaxed);
+    pub(super) fn set_initial(&self, initial: bool) {
+        self.initial.store(initial, Ordering::Relaxed);
+    }
+
+    /// Its initial document gives way to one of the same origin. The window stays, with whatever scripts have hung on it, and so
+    /// does the client that it is.
+    ///
+    /// <https://html.spec.whatwg.org/#initialise-the-document-object>, step 6
+    pub(super) fn take_document(
+        self: &Arc<Self>,
+        settings: EnvironmentSettings,
+        url: Url,
+        content_type: &str,
+    ) {
+        let document = unparsed_document(self.realm, url, content_type);
+        if let Some(data) = document.document_data() {
+            data.set_window(&Arc::downgrade(self));
+        }
+        let before = std::mem::replace(&mut *lock(&self.document), document);
+        super::parser::abort(&before);
+        // The initial one is in no browsing context any more.
+        if let Some(data) = before.document_data() {
+            data.set_window(&Weak::new());
+        }
+        *lock(&self.sandbox) = self.context.sandbox().and(Sandbox::of_policies(&settings.policy_container));
+        self.own_policies.store(0, Ordering::Relaxed);
+        self.set_initial(false);
+        content_security_policy::forget(self.scope.user_agent().services(), &self.scope.settings().id);
+        self.scope.change_settings(|own| {
+            *own = EnvironmentSettings {
+                id: own.id.clone(),
+                time_origin: own.time_origin,
+                fetch_group: own.fetch_group.clone(),
+                ..settings
+            };
+        });
     }
 
     /// What its document declares of features.
@@ -278,8 +307,9 @@ impl WindowGlobal {
     /// Its base URL may be another now.
     pub(super) fn base_changed(&self) {
         crate::dom::node::changed();
-        let Some(data) = self.document.document_data() else { return };
-        let mut base = data.base_url(&self.document);
+        let document = self.document_node();
+        let Some(data) = document.document_data() else { return };
+        let mut base = data.base_url(&document);
         // <https://html.spec.whatwg.org/#set-the-frozen-base-url>: only one that the policies allow.
         let fallback = data.fallback_base_url();
         let policy = self.scope.user_agent().services().policy();
@@ -311,7 +341,7 @@ impl WindowGlobal {
             content_security_policy::restrict_evaluation(realm, &container)?;
         }
         if equivalent.eq_ignore_ascii_case("refresh") && !content.is_empty() {
-            super::refresh::declare(realm, &self.document, &content);
+            super::refresh::declare(realm, &self.document_node(), &content);
         }
         if meta.attr("name").is_some_and(|name| name.eq_ignore_ascii_case("referrer")) {
             let policy = match content.trim().to_ascii_lowercase().as_str() {
@@ -331,7 +361,7 @@ impl WindowGlobal {
 
     /// Its document is not shown any more: nobody controls it, and what it fetched ends.
     pub(super) fn ended(&self) {
-        super::parser::abort(&self.document);
+        super::parser::abort(&self.document_node());
         let settings = self.scope.settings();
         let user_agent = self.scope.user_agent();
         user_agent.service_workers().unregister_client(&settings.id);
@@ -346,7 +376,7 @@ impl WindowGlobal {
         if name.is_empty() {
             return None;
         }
-        self.document.descendants().find(|node| {
+        self.document_node().descendants().find(|node| {
             node.is_element()
                 && (node.attr("id").as_deref() == Some(name)
                     || node
@@ -540,7 +570,8 @@ impl WindowMethods for WindowGlobal {
     fn supported_property_names(self: &Arc<Self>, _: &dyn Realm) -> Result<Vec<DomString>, Exception> {
         let mut names: Vec<DomString> = Vec::new();
         let children = self.context.children().into_iter().map(|child| child.name());
-        let ids = self.document.descendants().filter_map(|node| node.attr("id"));
+        let document = self.document_node();
+        let ids = document.descendants().filter_map(|node| node.attr("id"));
         for name in children.chain(ids).filter(|name| !name.is_empty()) {
             if !names.iter().any(|known| **known == *name) {
                 names.push(name.into());
@@ -553,6 +584,17 @@ impl WindowMethods for WindowGlobal {
         let indexed = name.parse().is_ok_and(|index| self.context.child(index).is_some());
         Ok(indexed || self.context.named_child(&name).is_some() || self.named_element(&name).is_some())
     }
+}
+
+/// A document that is about to be parsed.
+fn unparsed_document(realm: RealmId, url: Url, content_type: &str) -> NodeRef {
+    // NOTE: text and pictures are shown by documents of HTML.
+    let kind = if is_xml(content_type) { Kind::Xml } else { Kind::Html };
+    let document = new_document(realm, kind, content_type, url);
+    if let Some(data) = document.document_data() {
+        data.set_ready_state(longhaul_idl::DocumentReadyState::Loading);
+    }
+    document
 }
 
 /// <https://html.spec.whatwg.org/#concept-window-open-features-tokenize>, whether one is on.

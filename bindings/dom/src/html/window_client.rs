@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use longhaul::fetch::serialize_origin;
+use longhaul::fetch::{EnvironmentSettings, serialize_origin};
 use longhaul::service_worker::{ClientKind, FrameType, WindowHost};
 use longhaul_idl::runtime::{Realm, TaskSource};
 use url::Url;
@@ -93,7 +93,7 @@ impl WindowGlobal {
         let scope = self.scope();
         let settings = Arc::clone(scope.settings());
         let service_workers = scope.user_agent().service_workers();
-        match creator.filter(|_| matches!(settings.creation_url.scheme(), "about" | "blob")) {
+        match inherits_from(&settings, creator) {
             Some(creator) => {
                 service_workers.register_inheriting_client(settings, kind, Some(host), creator);
             }
@@ -102,4 +102,18 @@ impl WindowGlobal {
             }
         }
     }
+
+    /// Its document has taken the place of the initial one: the client has another URL now, and may be controlled by another
+    /// worker, as [`Self::register_client`] says. `reserved` is the id that its fetch had.
+    pub(super) fn update_client(&self, reserved: &str, creator: Option<&str>) {
+        let scope = self.scope();
+        let settings = Arc::clone(scope.settings());
+        let creator = inherits_from(&settings, creator);
+        scope.user_agent().service_workers().replace_document(settings, reserved, creator);
+    }
+}
+
+/// Whose controller a document has that has no address of its own.
+fn inherits_from<'a>(settings: &EnvironmentSettings, creator: Option<&'a str>) -> Option<&'a str> {
+    creator.filter(|_| matches!(settings.creation_url.scheme(), "about" | "blob"))
 }

@@ -88,6 +88,43 @@ async fn frames_are_clients_and_are_controlled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_document_that_follows_the_blank_one_is_the_same_client() {
+    let opened = controlled(
+        "const made = document.createElement('iframe');
+         made.src = '/nested.html';
+         const loaded = new Promise((resolve) => made.onload = resolve);
+         document.body.append(made);
+         const inner = made.contentWindow;
+         // What listens before the document is there still listens afterwards.
+         const received = [];
+         inner.navigator.serviceWorker.onmessage = (e) => received.push(e.data);
+         await loaded;
+         const [blank, resulting] = inner.document.body.textContent.split(' ');
+         navigator.serviceWorker.controller.postMessage(['tell', blank]);
+         const told = await heard();
+         console.log(blank === resulting, told, received.join(), inner.navigator.serviceWorker.controller !== null);",
+        "addEventListener('fetch', (event) => {
+           if (!event.request.url.includes('nested')) return;
+           event.respondWith((async () => {
+             const all = await clients.matchAll();
+             const blank = all.find((client) => client.url === 'about:blank');
+             blank.postMessage('to the blank one');
+             return new Response(blank.id + ' ' + event.resultingClientId, { headers: { 'content-type': 'text/html' } });
+           })());
+         });
+         addEventListener('message', (event) => event.waitUntil((async () => {
+           const client = await clients.get(event.data[1]);
+           if (client) client.postMessage('to the same one');
+           const all = await clients.matchAll({ includeUncontrolled: true });
+           event.source.postMessage([client && new URL(client.url).pathname, all.length].join());
+         })()));",
+        &[],
+    )
+    .await;
+    opened.expect(&["true /nested.html,2 to the blank one,to the same one true", "END"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_navigates_its_clients() {
     let opened = controlled(
         "const nested = await frame('/nested.html');

@@ -64,6 +64,102 @@ async fn a_frame_has_loaded_before_what_its_scripts_post_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_document_of_its_origin_keeps_the_window_of_the_blank_one() {
+    let page = "<script>
+        addEventListener('load', async () => {
+          const next = (frame) => new Promise((resolve) => frame.addEventListener('load', resolve, { once: true }));
+          const made = (set) => { const frame = document.createElement('iframe'); set(frame); document.body.append(frame); return frame; };
+          const frame = made((frame) => { frame.src = '/inner.html'; });
+          const inner = frame.contentWindow, blank = frame.contentDocument, { location, history, navigator } = inner;
+          inner.mark = 'kept';
+          inner.own = inner.Array;
+          inner.addEventListener('load', () => console.log('load heard', inner.document.title), { once: true });
+          inner.addEventListener('unload', () => console.log('unload'));
+          inner.setTimeout(() => console.log('timer'));
+          await next(frame);
+          console.log(inner.mark, inner.seen, inner.own === inner.Array, inner.location === location, inner.history === history, inner.navigator === navigator);
+          console.log(inner.document === blank, blank.defaultView, blank.URL, inner.document.URL === location.href, location.pathname, inner.document.defaultView === inner);
+          // The next one has a window of its own.
+          location.href = '/inner.html?2';
+          await next(frame);
+          console.log(inner.mark, inner.seen, inner.own, inner.location === location);
+          const foreign = made((frame) => { frame.src = '{near}/foreign.html'; });
+          const shown = next(foreign);
+          foreign.contentWindow.mark = 'lost';
+          await shown;
+          foreign.contentWindow.postMessage('mark?', '*');
+          console.log(await new Promise((resolve) => addEventListener('message', (e) => resolve(e.data), { once: true })));
+          const text = made((frame) => { frame.srcdoc = '<title>text</title>'; });
+          text.contentWindow.mark = 'of srcdoc';
+          await next(text);
+          console.log(text.contentWindow.mark, text.contentDocument.title);
+          const boxed = made((frame) => { frame.sandbox = 'allow-scripts'; frame.src = '/boxed.html'; });
+          console.log(await new Promise((resolve) => addEventListener('message', (e) => resolve(e.data), { once: true })));
+          // What a script has written into is not initial any more.
+          const written = made(() => {});
+          written.contentDocument.open();
+          written.contentDocument.write('<p>written');
+          written.contentDocument.close();
+          await next(written);
+          written.contentWindow.mark = 'lost';
+          written.src = '/inner.html?3';
+          await next(written);
+          console.log(written.contentWindow.mark);
+          console.log('END');
+        });
+        </script>";
+    let inner = "<title>inner</title><script>globalThis.seen = `seen ${globalThis.mark}`;</script>";
+    let foreign =
+        "<script>onmessage = (e) => e.source.postMessage(`foreign ${globalThis.mark}`, '*');</script>";
+    let boxed = "<script>parent.postMessage(`boxed ${origin} ${globalThis.mark}`, '*');</script>";
+    let site = Site::new().page(page).html("/inner.html", inner);
+    let opened = site.html("/foreign.html", foreign).html("/boxed.html", boxed).open_until("END").await;
+    let console: Vec<&String> = opened.console.iter().filter(|line| *line != "timer").collect();
+    assert_eq!(opened.console.len(), console.len() + 1, "{:?}", opened.console);
+    assert_eq!(
+        console,
+        [
+            "load heard inner",
+            "kept seen kept true true true true",
+            "false null about:blank true /inner.html true",
+            "unload",
+            "undefined seen undefined undefined false",
+            "foreign undefined",
+            "of srcdoc text",
+            "boxed null undefined",
+            "undefined",
+            "END",
+        ],
+        "{:?}",
+        opened.errors
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_windows_load_is_heard_by_who_opened_it() {
+    let page = "<script>
+        addEventListener('load', async () => {
+          const popup = open('/inner.html');
+          popup.mark = 1;
+          popup.onload = () => {
+            console.log('load', popup.document.title, popup.mark, popup.opener === window, popup.history.length);
+            popup.onunload = () => console.log('unload');
+            popup.location = '/inner.html?2';
+          };
+          // The second one is another window, whose own handler tells.
+          onmessage = (e) => { console.log(e.data, popup.mark, String(popup.onload)); popup.close(); console.log('END'); };
+        });
+        </script>";
+    let inner = "<title>popup</title><script>if (location.search) onload = () => opener.postMessage('second', '*');</script>";
+    let opened = Site::new().page(page).html("/inner.html", inner).open_until("END").await;
+    assert_eq!(opened.errors, [""; 0]);
+    assert_eq!(
+        opened.console[..3],
+        ["load popup 1 true 1", "unload", "second undefined () => opener.postMessage('second', '*')"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_of_other_origins_hide_all_but_a_few_members() {
     let page = "<script>
         const tried = (what, run) => { try { console.log(what, run()); } catch (e) { console.log(what, e.name, e instanceof DOMException); } };
