@@ -262,11 +262,18 @@ impl ServiceWorkers {
 
     /// Tells that a window has the focus now.
     pub fn set_focused_client(&self, client_id: &str) {
+        self.set_focused_clients([client_id]);
+    }
+
+    /// Tells that a window has the focus now, with those around it.
+    pub fn set_focused_clients<'a>(&self, client_ids: impl IntoIterator<Item = &'a str>) {
         let mut state = self.inner.state();
         state.clients.focused += 1;
         let focused = state.clients.focused;
-        if let Some(client) = state.client_mut(client_id) {
-            client.focused = focused;
+        for id in client_ids {
+            if let Some(client) = state.client_mut(id) {
+                client.focused = focused;
+            }
         }
     }
 }

@@ -46,12 +46,14 @@ pub(super) fn focus(realm: &dyn Realm, context: &Arc<BrowsingContext>) {
         *lock(&outer.focused) = Arc::downgrade(&inner);
         inner = outer;
     }
-    if let Some(window) = context.active() {
-        let scope = window.scope();
-        scope.user_agent().service_workers().set_focused_client(&scope.settings().id);
+    let after = focus_chain(&top);
+    // Each document of the chain has had it last at this moment.
+    let windows: Vec<_> = after.iter().filter_map(|context| context.active()).collect();
+    if let Some(window) = windows.last() {
+        let ids = windows.iter().map(|window| window.environment().id.as_str());
+        window.scope().user_agent().service_workers().set_focused_clients(ids);
     }
     // <https://html.spec.whatwg.org/#focus-update-steps>
-    let after = focus_chain(&top);
     let is_in = |chain: &[Arc<BrowsingContext>], context: &Arc<BrowsingContext>| {
         chain.iter().any(|known| Arc::ptr_eq(known, context))
     };
