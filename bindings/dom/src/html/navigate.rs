@@ -584,6 +584,9 @@ fn parts(old: &WindowGlobal, loaded: &LoadedDocument, origin: &Origin) -> bool {
 
 /// Whether a new document is shown in the window of the one before, which is the initial `about:blank`.
 ///
+/// DEVIATION: one that came by way of another origin is not, since its fetch had another client than the window is; the standard
+/// looks at where it came to alone.
+///
 /// <https://html.spec.whatwg.org/#initialise-the-document-object>, step 6
 fn keeps_window(old: &WindowGlobal, settings: &EnvironmentSettings) -> bool {
     let own = old.environment();
@@ -620,7 +623,8 @@ fn commit(realm: &dyn Realm, goal: Goal, loaded: Option<LoadedDocument>) {
         settings.policy_container = PolicyContainer::default();
     }
     let is_parted = parent.is_none() && !failed && parts(&old, &loaded, &settings.origin);
-    let keeps_window = !failed && !is_parted && keeps_window(&old, &settings);
+    let is_same_client = loaded.url.scheme() == "about" || reserved_id == old.environment().id;
+    let keeps_window = !failed && !is_parted && is_same_client && keeps_window(&old, &settings);
     match keeps_window {
         true => context.children().iter().for_each(|child| unload_window(child)),
         false => unload(&context),
