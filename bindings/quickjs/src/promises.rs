@@ -30,6 +30,8 @@ pub(crate) fn of_type(value: Value, of: Option<&IdlType>) -> Value {
 pub(crate) struct Rejection {
     pub(crate) promise: Persistent<JsValue<'static>>,
     pub(crate) reason: Persistent<JsValue<'static>>,
+    /// The script that ran when it was rejected, for reasons that know no place; empty if none did.
+    file: String,
 }
 
 impl<'js> Scope<'js> {
@@ -136,6 +138,9 @@ impl<'js> Scope<'js> {
         let handled = self.call_export("unhandledRejection", &[promise, reason.clone()])?;
         if handled.is_none_or(|handled| !handled.as_bool().unwrap_or(false)) {
             let mut error = ScriptError::from_value(self, &reason);
+            if error.file.is_empty() {
+                error.file = rejection.file;
+            }
             error.message = format!("unhandled rejection: {}", error.message);
             (self.state.on_error)(error);
         }
@@ -179,5 +184,15 @@ impl<'js> Scope<'js> {
 
 /// What the engine tells of rejections; kept until the microtask checkpoint is over.
 pub(crate) fn saved<'js>(ctx: &Ctx<'js>, promise: JsValue<'js>, reason: JsValue<'js>) -> Rejection {
-    Rejection { promise: Persistent::save(ctx, promise), reason: Persistent::save(ctx, reason) }
+    let file = running_script(ctx);
+    Rejection { promise: Persistent::save(ctx, promise), reason: Persistent::save(ctx, reason), file }
+}
+
+/// The innermost script on the stack that is none of ours.
+fn running_script(ctx: &Ctx<'_>) -> String {
+    // NOTE: the engine does not say how deep the stack is.
+    const DEEPEST: isize = 16;
+    let names = (0..DEEPEST).filter_map(|level| ctx.script_or_module_name(level)?.to_string().ok());
+    let mut scripts = names.filter(|name| !name.starts_with(crate::core::INTERNAL));
+    scripts.next().unwrap_or_default()
 }

@@ -250,6 +250,7 @@ impl WindowGlobal {
         }
         *lock(&self.sandbox) = self.context.sandbox().and(Sandbox::of_policies(&settings.policy_container));
         self.own_policies.store(0, Ordering::Relaxed);
+        self.will_declaratively_refresh.store(false, Ordering::Relaxed);
         self.set_initial(false);
         content_security_policy::forget(self.scope.user_agent().services(), &self.scope.settings().id);
         self.scope.change_settings(|own| {

@@ -413,7 +413,7 @@ async fn frames_take_the_focus() {
         "true,true,false",
         "true,false,true",
         "one focus; one blur; two focus",
-        "?2true,?1false,true",
+        "true,?2true,?1false",
         "END",
     ]);
 }

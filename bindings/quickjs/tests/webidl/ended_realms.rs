@@ -130,7 +130,7 @@ fn what_is_left_of_a_realm_goes_with_the_last_of_its_functions() {
         page.engine.destroy_realm(ended);
         // The function runs when its realm is long gone; the next one takes its place.
         page.expect(&[("kept()", "1")]);
-        if round % 4 == 0 {
+        if round.is_multiple_of(4) {
             page.run("kept = null");
         }
     };
