@@ -21,25 +21,30 @@ pub(crate) struct ImageState {
 #[derive(Default)]
 struct ImageRequest {
     /// A microtask is to look for the source.
-    is_update_queued: bool,
+    queued: Option<Mutation>,
     pending: bool,
     current_source: String,
     dimensions: Option<(u32, u32)>,
 }
 
+/// What makes an image look for its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mutation {
+    /// Its own attributes: what they name is fetched, even if it is what is there.
+    Own,
+    /// Of the elements around it: what is there stays if it is still the one.
+    Around,
+}
+
 impl ImageState {
     fn begun(&self, source: &str) {
-        *lock(&self.request) = ImageRequest {
-            is_update_queued: false,
-            pending: true,
-            current_source: source.to_owned(),
-            dimensions: None,
-        };
+        *lock(&self.request) =
+            ImageRequest { queued: None, pending: true, current_source: source.to_owned(), dimensions: None };
     }
 
     pub(in crate::html) fn finished(&self, dimensions: Option<(u32, u32)>) {
         let mut request = lock(&self.request);
-        request.pending = request.is_update_queued;
+        request.pending = false;
         request.dimensions = dimensions;
     }
 
@@ -51,15 +56,21 @@ impl ImageState {
 /// <https://html.spec.whatwg.org/#relevant-mutations>: the source is looked for in a microtask, once for all that a script changes.
 ///
 /// <https://html.spec.whatwg.org/#update-the-image-data>, step 9
-pub(super) fn queue_image_update(realm: &dyn Realm, element: &NodeRef) -> Result<(), Exception> {
+pub(super) fn queue_image_update(
+    realm: &dyn Realm,
+    element: &NodeRef,
+    mutation: Mutation,
+) -> Result<(), Exception> {
     let Some(image) = image(element) else { return Ok(()) };
     {
         let mut request = lock(&image.request);
-        if request.is_update_queued {
+        if let Some(queued) = &mut request.queued {
+            if mutation == Mutation::Own {
+                *queued = mutation;
+            }
             return Ok(());
         }
-        request.is_update_queued = true;
-        request.pending = true;
+        request.queued = Some(mutation);
     }
     realm.core("queueImageUpdate", vec![Value::Object(object(Arc::clone(element)))]).map(drop)
 }
@@ -67,7 +78,7 @@ pub(super) fn queue_image_update(realm: &dyn Realm, element: &NodeRef) -> Result
 /// A `picture`'s children, or what they say, have changed: its images look for their sources again.
 pub(super) fn picture_changed(realm: &dyn Realm, picture: &NodeRef) -> Result<(), Exception> {
     for child in picture.child_elements().iter().filter(|child| child.is_html("img")) {
-        queue_image_update(realm, child)?;
+        queue_image_update(realm, child, Mutation::Around)?;
     }
     Ok(())
 }
@@ -90,10 +101,18 @@ pub(crate) fn update_image(realm: &dyn Realm, element: &NodeRef) {
         return;
     };
     let document = element.document();
-    let url = document.as_ref().and_then(|document| {
-        document.document_data().and_then(|data| data.parse_url(document, &selected.url))
-    });
-    image.begun(url.as_ref().map_or(&*selected.url, ::url::Url::as_str));
+    let url = document
+        .as_ref()
+        .and_then(|document| document.document_data().and_then(|data| data.parse_url(document, &selected)));
+    {
+        let mut request = lock(&image.request);
+        let mutation = request.queued.take();
+        let stays = url.as_ref().is_some_and(|url| request.current_source == url.as_str());
+        if mutation == Some(Mutation::Around) && stays {
+            return;
+        }
+    }
+    image.begun(url.as_ref().map_or(&*selected, ::url::Url::as_str));
     // 13.
     let Some(url) = url else {
         element_fetch::supersede(element);
@@ -179,7 +198,8 @@ impl HTMLImageElementMethods for Node {
     }
 
     fn complete(self: &Arc<Self>, _: &dyn Realm) -> Result<bool, Exception> {
-        Ok(image(self).is_none_or(|image| !lock(&image.request).pending))
+        let is_pending = |request: &ImageRequest| request.pending || request.queued.is_some();
+        Ok(image(self).is_none_or(|image| !is_pending(&lock(&image.request))))
     }
 
     fn current_src(self: &Arc<Self>, _: &dyn Realm) -> Result<String, Exception> {

@@ -29,7 +29,7 @@ use crate::dom::TokenList;
 use crate::dom::node::{Node, NodeRef, object};
 use embedded::update_plugin;
 use form_controls::ControlState;
-use image::{ImageState, picture_changed, queue_image_update};
+use image::{ImageState, Mutation, picture_changed, queue_image_update};
 use link::update_link;
 use media::{fetch_poster, update_media, update_track};
 use svg_image::{is_name_of_svg_image, is_svg_image, update_svg_image};
@@ -120,9 +120,7 @@ pub(super) fn parsed(realm: &dyn Realm, node: &NodeRef) -> Result<(), Exception>
     if !minds_its_place(node) || !node.is_connected_node() {
         return Ok(());
     }
-    if let ElementState::Image(_) = node.element().map_or(&ElementState::None, |element| &element.state) {
-        update_image(realm, node);
-    }
+    queue_image_update(realm, node, Mutation::Own)?;
     inserted(realm, node)?;
     if !node.is_html("script") {
         connected(realm, node)?;
@@ -279,9 +277,9 @@ pub(crate) fn attribute_changed(
             script_element::changed_by_script(realm, element);
         }
         ("script", "async") if new.is_some() => script_element::async_was_set(element),
-        ("img", "src") => queue_image_update(realm, element)?,
+        ("img", "src") => queue_image_update(realm, element, Mutation::Own)?,
         ("img", "srcset" | "sizes" | "crossorigin" | "referrerpolicy") if old != new => {
-            queue_image_update(realm, element)?;
+            queue_image_update(realm, element, Mutation::Own)?;
         }
         ("source", "srcset" | "sizes" | "media" | "type") if old != new => {
             picture_changed_around(realm, element)?;

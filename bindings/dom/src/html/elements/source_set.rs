@@ -22,19 +22,12 @@ enum Descriptor {
     Density(f64),
 }
 
-/// The source that the element takes, still relative, and whether it comes from a set of them.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct SelectedSource {
-    pub(super) url: String,
-    /// It is of a `srcset`, or of a `picture`'s `source`.
-    pub(super) is_of_set: bool,
-}
-
-/// <https://html.spec.whatwg.org/#select-an-image-source> for an `img`.
-pub(super) fn select_an_image_source(element: &NodeRef) -> Option<SelectedSource> {
-    let (sources, size, is_of_set) = update_the_source_set(element);
-    let url = select(sources, size)?;
-    Some(SelectedSource { url, is_of_set })
+/// The source that an `img` takes, still relative.
+///
+/// <https://html.spec.whatwg.org/#select-an-image-source>
+pub(super) fn select_an_image_source(element: &NodeRef) -> Option<String> {
+    let (sources, size) = update_the_source_set(element);
+    select(sources, size)
 }
 
 /// <https://html.spec.whatwg.org/#uses-srcset-or-picture>
@@ -50,10 +43,10 @@ pub(super) fn select_a_preload_source(link: &NodeRef) -> Option<String> {
     select(create_a_source_set(&href, &set), size)
 }
 
-/// The set, the length that widths are divided by, and whether the set is more than `src`.
+/// The set, and the length that widths are divided by.
 ///
 /// <https://html.spec.whatwg.org/#update-the-source-set>
-fn update_the_source_set(element: &NodeRef) -> (Vec<ImageSource>, f64, bool) {
+fn update_the_source_set(element: &NodeRef) -> (Vec<ImageSource>, f64) {
     let size = |of: &NodeRef| media_query::source_size(&of.attr("sizes").unwrap_or_default());
     // 3. In a picture the sources before it come first.
     let picture = element.parent().filter(|parent| parent.is_html("picture"));
@@ -75,11 +68,11 @@ fn update_the_source_set(element: &NodeRef) -> (Vec<ImageSource>, f64, bool) {
         if source.attr("type").is_some_and(|kind| !is_supported(&kind)) {
             continue;
         }
-        return (candidates, size(source), true);
+        return (candidates, size(source));
     }
     let set = element.attr("srcset").unwrap_or_default();
     let source = element.attr("src").unwrap_or_default();
-    (create_a_source_set(&source, &set), size(element), !set.trim().is_empty())
+    (create_a_source_set(&source, &set), size(element))
 }
 
 /// <https://html.spec.whatwg.org/#create-a-source-set>
