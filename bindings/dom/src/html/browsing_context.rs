@@ -479,6 +479,8 @@ impl BrowsingContext {
         if active.sandbox().no_popups || lock(&self.opened).len() >= FRAMES {
             return None;
         }
+        // <https://html.spec.whatwg.org/#the-rules-for-choosing-a-navigable>, step 8: one act of the user opens one.
+        active.consume_user_activation();
         let name = if name.eq_ignore_ascii_case("_blank") { "" } else { name };
         let context = Self::new(None, None, name, self.maker.clone());
         if !noopener {

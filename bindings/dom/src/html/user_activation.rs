@@ -21,6 +21,10 @@ impl LastActivation {
         *lock(&self.0) = Some(now);
     }
 
+    fn consumed(&self) {
+        *lock(&self.0) = None;
+    }
+
     fn is_transient(&self, now: Duration) -> bool {
         lock(&self.0).is_some_and(|last| now < last.saturating_add(TRANSIENT_ACTIVATION_DURATION))
     }
@@ -34,6 +38,17 @@ impl WindowGlobal {
     /// <https://html.spec.whatwg.org/#transient-activation>
     pub(super) fn has_transient_activation(&self) -> bool {
         self.last_activation().is_transient(self.now())
+    }
+
+    /// <https://html.spec.whatwg.org/#consume-user-activation>: in all windows of the tab.
+    pub(super) fn consume_user_activation(&self) {
+        let mut contexts: Vec<Arc<BrowsingContext>> = self.context().top().into_iter().collect();
+        while let Some(context) = contexts.pop() {
+            if let Some(window) = context.active() {
+                window.last_activation().consumed();
+            }
+            contexts.extend(context.children());
+        }
     }
 }
 

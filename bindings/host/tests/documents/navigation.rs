@@ -337,17 +337,24 @@ async fn a_navigation_says_whether_its_user_began_it() {
           frame.contentWindow.location = '/location';
           await loaded();
           await fetch('/fetch');
+          // One act of the user opens one window, and is spent with it.
+          open('/opened');
+          frame.contentWindow.location = '/spent';
+          await loaded();
           console.log('through');
         };
         </script><body>";
     for acts in [false, true] {
-        let site = Site::new().page(page).html("/frame", "").html("/location", "").html("/fetch", "");
+        let site = Site::new().page(page).html("/frame", "").html("/location", "");
+        let site = site.html("/fetch", "").html("/opened", "").html("/spent", "");
         let opened = if acts { site.user_acts() } else { site }.open().await;
         opened.expect(&["through"]);
         for path in ["/frame", "/location"] {
             let expected = acts.then_some("?1");
             assert_eq!(opened.request(path).header("sec-fetch-user"), expected, "{path}, {acts}");
         }
-        assert_eq!(opened.request("/fetch").header("sec-fetch-user"), None);
+        for path in ["/fetch", "/spent"] {
+            assert_eq!(opened.request(path).header("sec-fetch-user"), None, "{path}");
+        }
     }
 }
