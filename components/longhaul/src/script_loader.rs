@@ -3,7 +3,7 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use longhaul_fetch::{
-    CacheMode, CredentialsMode, Destination, FetchController, FetchOptions, HeaderList, Mode,
+    CacheMode, CredentialsMode, Destination, FetchController, FetchOptions, HeaderList, Mode, NetworkError,
     PolicyContainer, RedirectMode, Referrer, Request, RequestOrigin, Response, ServiceWorkersMode, Services,
 };
 use longhaul_service_worker::{
@@ -31,7 +31,10 @@ impl ScriptLoader for FetchLoader {
             let response = fetching.await;
             let failed = |reason: String| LoadError::Network { url: url.clone(), reason };
             if let Some(reason) = response.reason() {
-                return Err(failed(reason.to_string()));
+                return Err(match reason {
+                    NetworkError::RedirectForbidden => LoadError::Redirected { url: url.clone() },
+                    _ => failed(reason.to_string()),
+                });
             }
             // A classic worker may import from anywhere: what an opaque response hides from scripts, it runs.
             let response = response.into_unfiltered();

@@ -98,7 +98,9 @@ impl RegisterError {
             | Self::CrossOriginScript(_)
             | Self::CrossOriginScope(_)
             | Self::MimeType(_)
-            | Self::ScopeTooWide { .. } => ExceptionKind::SecurityError,
+            | Self::ScopeTooWide { .. }
+            // DEVIATION: the standard knows no network error from another; web-platform-tests asserts this one.
+            | Self::Load(LoadError::Redirected { .. }) => ExceptionKind::SecurityError,
             Self::NoWorker(_) => ExceptionKind::InvalidStateError,
             Self::Cleared => ExceptionKind::AbortError,
             Self::ScriptScheme(_)

@@ -168,6 +168,12 @@ pub enum LoadError {
         /// What the fetch said.
         reason: String,
     },
+    /// The server redirected the worker's own script.
+    #[error("{url}: a service worker's script may not be redirected")]
+    Redirected {
+        /// The script.
+        url: Url,
+    },
     /// The server answered with a status that is not ok.
     #[error("{url}: the server answered with status {status}")]
     Status {

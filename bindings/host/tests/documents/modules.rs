@@ -340,7 +340,7 @@ async fn service_workers_import_what_pages_may_import() {
             return registration.installing ?? registration.waiting ?? registration.active;
           };
           (async () => {
-            for (const name of ['/of-json-as-script.js', '/of-script-as-json.js', '/of-bad-json.js', '/of-both.js', '/of-css.js', '/waits.js', '/of-waits.js', '/links.js']) {
+            for (const name of ['/moved.js', '/of-json-as-script.js', '/of-script-as-json.js', '/of-bad-json.js', '/of-both.js', '/of-css.js', '/waits.js', '/of-waits.js', '/links.js']) {
               await register(name).then(() => console.log(name, 'came'), (e) => console.log(name, e.name));
             }
             const told = new Promise((resolve) => navigator.serviceWorker.onmessage = (e) => resolve(e.data));
@@ -372,6 +372,7 @@ async fn service_workers_import_what_pages_may_import() {
         .open()
         .await;
     opened.expect(&[
+        "/moved.js SecurityError",
         "/of-json-as-script.js TypeError",
         "/of-script-as-json.js TypeError",
         "/of-bad-json.js TypeError",
