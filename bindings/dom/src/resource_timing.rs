@@ -113,11 +113,15 @@ impl ResourceTiming {
         let coding = response.header_list.get_decode_and_split("Content-Encoding").unwrap_or_default();
         let head = Head {
             allowed,
-            sizes: allowed || (self.is_of_subresource() && !is_opaque && !network_error),
+            // NOTE: the body info of an opaque response is as empty as its body, whatever it allows.
+            sizes: !is_opaque && (allowed || (self.is_of_subresource() && !network_error)),
             status: if allowed { response.status } else { 0 },
             from_cache: response.cache_state != CacheState::None,
-            content_type: mime.map(|mime| mime.essence().to_owned()).filter(|_| allowed).unwrap_or_default(),
-            content_encoding: coding.into_iter().next().filter(|_| allowed).unwrap_or_default(),
+            content_type: mime
+                .map(|mime| mime.essence().to_owned())
+                .filter(|_| allowed && !is_opaque)
+                .unwrap_or_default(),
+            content_encoding: coding.into_iter().next().filter(|_| allowed && !is_opaque).unwrap_or_default(),
         };
         self.complete(|halves| halves.head = Some(head));
     }

@@ -539,16 +539,24 @@ async fn timings_know_the_worker_and_the_sizes_of_what_it_gives() {
            }).observe({ type: 'resource', buffered: true });
          });
          await (await fetch('{near}/made')).text();
-         console.log(await entry('{near}/made'));",
+         console.log(await entry('{near}/made'));
+         // Nobody sees what is opaque: it comes to its end all the same.
+         for (const path of ['{near}/made', '{near}/streamed']) {
+           const response = await fetch(path + '?opaque', { mode: 'no-cors' });
+           console.log(response.type, await entry(path + '?opaque'));
+         }",
         "addEventListener('fetch', (event) => {
            const { pathname } = new URL(event.request.url);
            const html = { headers: { 'content-type': 'text/html' } };
            if (pathname === '/made.html') event.respondWith(new Response('12345', html));
            if (pathname === '/passed.html') event.respondWith(fetch(event.request));
            if (pathname === '/made') event.respondWith(new Response('123'));
+           let chunks = 3;
+           const pull = async (controller) => { controller.enqueue(new Uint8Array(5)); await 0; if (--chunks === 0) controller.close(); };
+           if (pathname === '/streamed') event.respondWith(new Response(new ReadableStream({ pull })));
          });",
         &[("/passed.html", "1234567"), ("/left.html", "123456789")],
     )
     .await;
-    opened.expect(&["true 5 5 | true 7 7 | true 9 9", "true 3", "END"]);
+    opened.expect(&["true 5 5 | true 7 7 | true 9 9", "true 3", "opaque true 0", "opaque true 0", "END"]);
 }

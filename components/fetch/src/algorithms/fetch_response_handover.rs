@@ -14,10 +14,11 @@ use crate::concepts::body::{BodyError, BodyStream};
 use crate::concepts::fetch_controller::{ControllerState, FetchController};
 use crate::concepts::fetch_params::FetchParams;
 use crate::concepts::fetch_timing_info::coarsen_time;
+use crate::concepts::read_ahead::WhenDropped;
 use crate::concepts::request::Destination;
 use crate::concepts::request_observer::FetchEvent;
 use crate::concepts::resource_timing::ReportTimingSteps;
-use crate::concepts::response::Response;
+use crate::concepts::response::{Response, ResponseType};
 
 /// <https://fetch.spec.whatwg.org/#fetch-finale>
 pub(super) fn fetch_response_handover(mut params: FetchParams, mut response: Response) -> Response {
@@ -48,6 +49,10 @@ pub(super) fn fetch_response_handover(mut params: FetchParams, mut response: Res
     // 4. What the end of the body does.
     let controller = params.controller.clone();
     let limit = params.read_ahead;
+    let when_dropped = match response.r#type {
+        ResponseType::Opaque => WhenDropped::GoesOn,
+        _ => WhenDropped::Ends,
+    };
     let at_end = move || {
         let mut timing = params.timing;
         timing.end_time = coarsen_time(params.services.now(), params.cross_origin_isolated);
@@ -73,7 +78,7 @@ pub(super) fn fetch_response_handover(mut params: FetchParams, mut response: Res
             let body = body.map_stream(|stream| {
                 BodyStream::new(ControlledBody::new(stream, controller, Box::new(at_end)).boxed())
             });
-            *response.body_slot() = Some(if limit > 0 { body.read_ahead(limit) } else { body });
+            *response.body_slot() = Some(if limit > 0 { body.read_ahead(limit, when_dropped) } else { body });
         }
     }
     response

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream, Stream, StreamExt as _};
 
 use super::body_tee::tee;
-use super::read_ahead::read_ahead;
+use super::read_ahead::{WhenDropped, read_ahead};
 use crate::NetworkError;
 
 /// The bytes of a request or a response, as a stream.
@@ -145,11 +145,11 @@ impl Body {
 
     /// The same body, of which up to so many bytes are fetched before they are asked for.
     #[must_use]
-    pub(crate) fn read_ahead(self, limit: usize) -> Body {
+    pub(crate) fn read_ahead(self, limit: usize, when_dropped: WhenDropped) -> Body {
         match self.content {
             // It is all there.
             Content::Bytes(_) => self,
-            Content::Stream(_) => self.map_stream(|stream| read_ahead(stream, limit)),
+            Content::Stream(_) => self.map_stream(|stream| read_ahead(stream, limit, when_dropped)),
         }
     }
 

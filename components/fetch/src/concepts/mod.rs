@@ -48,7 +48,7 @@ pub(crate) mod origin;
 pub(crate) mod origin_header;
 pub(crate) mod port_blocking;
 pub(crate) mod range;
-mod read_ahead;
+pub(crate) mod read_ahead;
 pub(crate) mod referrer_policy;
 pub(crate) mod report;
 pub(crate) mod request;

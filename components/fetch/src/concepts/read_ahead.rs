@@ -19,7 +19,7 @@ use super::body::{BodyError, BodyStream};
 /// This is the buffer of HTTP-network fetch, whose upper limit is ours to choose.
 ///
 /// <https://fetch.spec.whatwg.org/#concept-http-network-fetch>
-pub(super) fn read_ahead(mut stream: BodyStream, limit: usize) -> BodyStream {
+pub(super) fn read_ahead(mut stream: BodyStream, limit: usize, when_dropped: WhenDropped) -> BodyStream {
     // NOTE: outside of a runtime nothing runs by itself.
     let Ok(runtime) = Handle::try_current() else { return stream };
     let buffer = Arc::new(Buffer::default());
@@ -27,7 +27,14 @@ pub(super) fn read_ahead(mut stream: BodyStream, limit: usize) -> BodyStream {
     let task = runtime.spawn(async move {
         loop {
             let has_room = filled.room.notified();
-            if filled.lock().bytes >= limit {
+            let (is_full, is_abandoned) = {
+                let state = filled.lock();
+                (state.bytes >= limit, state.is_abandoned)
+            };
+            if is_full && is_abandoned {
+                return;
+            }
+            if is_full {
                 // 16.1.1.4. The fetch is suspended.
                 has_room.await;
                 continue;
@@ -44,7 +51,16 @@ pub(super) fn read_ahead(mut stream: BodyStream, limit: usize) -> BodyStream {
             }
         }
     });
-    BodyStream::new(ReadAhead { buffer, filling: task.abort_handle() }.boxed())
+    BodyStream::new(ReadAhead { buffer, filling: task.abort_handle(), when_dropped }.boxed())
+}
+
+/// What becomes of the fetch when the body is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenDropped {
+    /// It ends.
+    Ends,
+    /// It goes on up to the limit: nobody can have canceled a body that nobody may see, and its end is told elsewhere.
+    GoesOn,
 }
 
 #[derive(Default)]
@@ -61,6 +77,8 @@ struct State {
     /// How it ended.
     end: Option<Result<(), BodyError>>,
     reader: Option<Waker>,
+    /// Whether nobody will read it any more.
+    is_abandoned: bool,
 }
 
 impl Buffer {
@@ -90,6 +108,7 @@ impl Buffer {
 struct ReadAhead {
     buffer: Arc<Buffer>,
     filling: AbortHandle,
+    when_dropped: WhenDropped,
 }
 
 impl Stream for ReadAhead {
@@ -116,7 +135,13 @@ impl Stream for ReadAhead {
 
 impl Drop for ReadAhead {
     fn drop(&mut self) {
-        self.filling.abort();
+        match self.when_dropped {
+            WhenDropped::Ends => self.filling.abort(),
+            WhenDropped::GoesOn => {
+                self.buffer.lock().is_abandoned = true;
+                self.buffer.room.notify_one();
+            }
+        }
     }
 }
 
@@ -148,7 +173,7 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_reads_is_fetched_up_to_the_limit() {
         let (stream, asked) = counted(1000);
-        let mut stream = read_ahead(stream, 25);
+        let mut stream = read_ahead(stream, 25, WhenDropped::Ends);
         let_others_run().await;
         assert_eq!(asked.load(Ordering::Relaxed), 3);
         assert_eq!(stream.next().await, Some(Ok(Bytes::from_static(b"0123456789"))));
@@ -160,6 +185,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_nobody_may_see_comes_up_to_the_limit_though_it_is_dropped() {
+        for (chunks, expected) in [(2, 2), (1000, 3)] {
+            let (stream, asked) = counted(chunks);
+            drop(read_ahead(stream, 25, WhenDropped::GoesOn));
+            let_others_run().await;
+            assert_eq!(asked.load(Ordering::Relaxed), expected);
+            assert_eq!(Arc::strong_count(&asked), 1, "the source is let go");
+        }
+    }
+
+    #[tokio::test]
     async fn the_source_is_let_go_when_it_has_ended_though_nobody_reads() {
         let (alive, gone) = tokio::sync::oneshot::channel::<()>();
         let source = stream::iter([Ok(Bytes::from_static(b"all")), Err(BodyError::Aborted)]);
@@ -167,7 +203,7 @@ mod tests {
             drop(alive);
             Ok(Bytes::new())
         }));
-        let stream = read_ahead(BodyStream::new(source.boxed()), 1000);
+        let stream = read_ahead(BodyStream::new(source.boxed()), 1000, WhenDropped::Ends);
         assert!(gone.await.is_err(), "the source was dropped with what it holds");
         let items: Vec<_> = stream.collect().await;
         assert_eq!(items, [Ok(Bytes::from_static(b"all")), Err(BodyError::Aborted)]);
