@@ -9,6 +9,7 @@ Prints one line of JSON once everything listens: {"cacert": the local authority'
 
 import argparse
 import html
+import importlib.util
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ import re
 import signal
 import sys
 import threading
+import types
 
 from wptserve import config, handlers, server, stash
 from wptserve.router import any_method
@@ -252,11 +254,30 @@ def configuration(checkout, certificates):
     )
 
 
+def load_source(name, path):
+    specification = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def provide_tools(checkout):
+    """A checkout of some folders comes without the tools, of which handlers import one."""
+    if os.path.exists(os.path.join(checkout, "tools", "wpt", "utils.py")):
+        return
+    for name in ("tools", "tools.wpt", "tools.wpt.utils"):
+        module = types.ModuleType(name)
+        module.__path__ = []
+        sys.modules.setdefault(name, module)
+    sys.modules["tools.wpt.utils"].load_source = load_source
+
+
 def serve(checkout, certificates, until_eof):
     os.makedirs(certificates, exist_ok=True)
     # Handlers import what lies beside them and in the checkout's tools, and compile nothing into the checkout.
     sys.path.insert(0, checkout)
     sys.dont_write_bytecode = True
+    provide_tools(checkout)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
