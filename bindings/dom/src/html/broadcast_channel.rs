@@ -103,6 +103,11 @@ impl BroadcastChannelMethods for BroadcastChannel {
 
     /// <https://html.spec.whatwg.org/#dom-broadcastchannel-postmessage>
     fn post_message(self: &Arc<Self>, realm: &dyn Realm, message: Value) -> Result<(), Exception> {
+        // 1. Whose document or worker is gone.
+        let scope = crate::global_scope(realm)?;
+        if !scope.is_eligible_for_messaging(realm) {
+            return Ok(());
+        }
         // 2. Closed.
         if self.closed.load(Ordering::Acquire) {
             return Err(Exception::dom("InvalidStateError", "the channel is closed"));
@@ -110,7 +115,7 @@ impl BroadcastChannelMethods for BroadcastChannel {
         // 3. Once for all who get it.
         let message = structured_clone::serialize(realm, message, Vec::new())?;
         // 4.–5. The origin, as it is told.
-        let origin = longhaul::fetch::serialize_origin(&crate::global_scope(realm)?.settings().origin);
+        let origin = longhaul::fetch::serialize_origin(&scope.settings().origin);
         // 6.–8. All others of this name, oldest first. NOTE: under the lock, so that two messages come to all in one order;
         // no task is run here, and none of them holds a channel.
         let channels = self.channels.lock();
@@ -123,8 +128,10 @@ impl BroadcastChannelMethods for BroadcastChannel {
             let (message, origin, channel) = (message.clone(), origin.clone(), Weak::clone(&entry.channel));
             let task = move |realm: &dyn Realm| {
                 let Some(channel) = channel.upgrade() else { return };
-                // 9.1. Closed meanwhile.
-                if channel.closed.load(Ordering::Acquire) {
+                // 9.1. Closed meanwhile, or 7. of a document that is gone.
+                let is_gone =
+                    || crate::global_scope(realm).is_ok_and(|scope| !scope.is_eligible_for_messaging(realm));
+                if channel.closed.load(Ordering::Acquire) || is_gone() {
                     return;
                 }
                 // 9.2.–9.5. `message`, or `messageerror`.

@@ -1,5 +1,6 @@
 //! What every global object has behind it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -72,6 +73,8 @@ pub(crate) struct GlobalScope {
     caches: OnceLock<Arc<CacheStorage>>,
     container: OnceLock<Arc<ServiceWorkerContainer>>,
     crypto: OnceLock<Arc<Crypto>>,
+    /// <https://html.spec.whatwg.org/#dom-workerglobalscope-closing>
+    closing: AtomicBool,
 }
 
 impl GlobalScope {
@@ -99,7 +102,21 @@ impl GlobalScope {
             caches: OnceLock::new(),
             container: OnceLock::new(),
             crypto: OnceLock::new(),
+            closing: AtomicBool::new(false),
         })
+    }
+
+    /// <https://html.spec.whatwg.org/#close-a-worker>, what the worker itself sees of it.
+    pub(crate) fn begin_closing(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// <https://html.spec.whatwg.org/#eligible-for-messaging>, of what is this global's, which is the realm's.
+    pub(crate) fn is_eligible_for_messaging(&self, realm: &dyn Realm) -> bool {
+        match realm.global().downcast::<WindowGlobal>() {
+            Some(window) => window.context().is_fully_active(&window),
+            None => !self.closing.load(Ordering::Acquire),
+        }
     }
 
     pub(crate) fn user_agent(&self) -> &UserAgent {

@@ -277,6 +277,7 @@ impl DedicatedWorkerGlobalScopeMethods for DedicatedWorkerGlobal {
     crate::html::post_message_members!();
 
     fn close(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
+        self.scope.begin_closing();
         self.parts.options.thread.close();
         Ok(())
     }
@@ -288,6 +289,7 @@ impl SharedWorkerGlobalScopeMethods for SharedWorkerGlobal {
     }
 
     fn close(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
+        self.scope.begin_closing();
         self.parts.options.thread.close();
         Ok(())
     }

@@ -157,3 +157,30 @@ async fn what_is_made_for_a_window_is_of_its_realm() {
         .await;
     opened.expect(&["", "END"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_gone_broadcasts_nothing() {
+    let page = "<iframe src=/inner.html></iframe><script>
+        const channel = new BroadcastChannel('x');
+        channel.onmessage = (e) => { console.log(e.data); if (e.data === 'last') console.log('END'); };
+        onload = () => {
+          const frame = document.querySelector('iframe');
+          const sender = new frame.contentWindow.BroadcastChannel('x');
+          sender.onmessage = (e) => console.log('never', e.data);
+          sender.postMessage('from the frame');
+          frame.remove();
+          BroadcastChannel.prototype.postMessage.call(sender, 'never');
+          channel.postMessage('from the page');
+          const worker = new Worker('/closing.js');
+          worker.onmessage = () => new Worker('/last.js');
+        };
+        </script>";
+    let opened = Site::new()
+        .page(page)
+        .html("/inner.html", "")
+        .js("/closing.js", "const one = new BroadcastChannel('x'); close(); one.postMessage('never'); new BroadcastChannel('x').postMessage('never'); postMessage(1)")
+        .js("/last.js", "new BroadcastChannel('x').postMessage('last')")
+        .open_until("END")
+        .await;
+    opened.expect(&["from the frame", "last", "END"]);
+}
