@@ -25,8 +25,11 @@ pub fn cookies(data: &[u8]) {
         data.split(|byte| *byte == b'\n').take(8).partition(|line| line.starts_with(b"@"));
     if !elsewhere.is_empty() {
         let urls = elsewhere.iter().filter_map(|line| std::str::from_utf8(&line[1..]).ok()?.parse().ok());
-        let mut urls: Vec<Url> =
-            urls.filter(|url: &Url| matches!(url.scheme(), "http" | "https" | "ws" | "wss")).collect();
+        let mut urls: Vec<Url> = urls
+            .filter(|url: &Url| matches!(url.scheme(), "http" | "https" | "ws" | "wss"))
+            // What begins with a dot names no host.
+            .filter(|url| url.host_str().is_some_and(|host| !host.starts_with('.')))
+            .collect();
         urls.push(url.clone());
         plain_ones(&urls, now);
     }
