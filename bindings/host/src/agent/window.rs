@@ -32,7 +32,8 @@ pub struct PageOptions {
     pub console: Arc<dyn ConsoleSink>,
     /// Told of each exception that nobody caught and each script that did not load, one line each.
     pub on_error: Arc<dyn Fn(String) + Send + Sync>,
-    /// Told of each window of the page (its own, its frames', those it opens) before its first script.
+    /// Told of each window of the page (its own, its frames', those it opens) before its first script: of one whose `about:blank` gives
+    /// way to a document of the same origin once, while it is blank.
     pub on_window: Option<WindowHook>,
 }
 
