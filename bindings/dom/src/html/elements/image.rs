@@ -7,6 +7,7 @@ use longhaul_idl::runtime::{Exception, ObjectRef, Realm, Value};
 use longhaul_idl::{HTMLImageElementMethods, HTMLImageElementStatics};
 
 use super::super::element_fetch::{self, Generation, Success};
+use super::super::loading;
 use super::source_set::{select_an_image_source, uses_srcset_or_picture};
 use super::{ElementState, window_of};
 use crate::dom::node::{Node, NodeRef, lock, object};
@@ -22,6 +23,8 @@ pub(crate) struct ImageState {
 struct ImageRequest {
     /// A microtask is to look for the source.
     queued: Option<Mutation>,
+    /// The document whose `load` waits for that.
+    held: Option<NodeRef>,
     pending: bool,
     current_source: String,
     dimensions: Option<(u32, u32)>,
@@ -39,7 +42,7 @@ pub(super) enum Mutation {
 impl ImageState {
     fn begun(&self, source: &str) {
         *lock(&self.request) =
-            ImageRequest { queued: None, pending: true, current_source: source.to_owned(), dimensions: None };
+            ImageRequest { pending: true, current_source: source.to_owned(), ..ImageRequest::default() };
     }
 
     pub(in crate::html) fn finished(&self, dimensions: Option<(u32, u32)>) {
@@ -62,6 +65,7 @@ pub(super) fn queue_image_update(
     mutation: Mutation,
 ) -> Result<(), Exception> {
     let Some(image) = image(element) else { return Ok(()) };
+    let document = window_of(element).and_then(|_| element.document());
     {
         let mut request = lock(&image.request);
         if let Some(queued) = &mut request.queued {
@@ -71,6 +75,11 @@ pub(super) fn queue_image_update(
             return Ok(());
         }
         request.queued = Some(mutation);
+        request.held.clone_from(&document);
+    }
+    // What will be fetched delays the document's `load` from here on: its parser may come to its end before the microtask.
+    if let Some(document) = &document {
+        loading::block(document);
     }
     realm.core("queueImageUpdate", vec![Value::Object(object(Arc::clone(element)))]).map(drop)
 }
@@ -86,6 +95,14 @@ pub(super) fn picture_changed(realm: &dyn Realm, picture: &NodeRef) -> Result<()
 /// <https://html.spec.whatwg.org/#update-the-image-data>, from step 10 on
 pub(crate) fn update_image(realm: &dyn Realm, element: &NodeRef) {
     let Some(image) = image(element) else { return };
+    let held = lock(&image.request).held.take();
+    update(realm, element, image);
+    if let Some(document) = held {
+        loading::unblock(realm, &document);
+    }
+}
+
+fn update(realm: &dyn Realm, element: &NodeRef, image: &ImageState) {
     let Some(window) = window_of(element) else {
         image.cleared();
         return;
