@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -210,4 +211,27 @@ async fn a_profile_has_one_user_agent_at_a_time() {
     let error = UserAgent::builder().profile(location()).build().await.unwrap_err();
     assert!(error.to_string().contains("in use"), "{error}");
     first.shutdown().await;
+}
+
+/// Nothing of it is left in a process that goes on, and its profile can have another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_agent_that_is_dropped_lets_go_of_its_profile() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = || Location::Directory(folder.path().join("profile"));
+    let origin = serve(b"body");
+    let (user_agent, _events) = with_workers(location()).await;
+    let (client, registration) = registered(&user_agent, &origin).await;
+    let page =
+        user_agent.fetch(request_of(&client, &format!("{origin}/page")), FetchOptions::default()).await;
+    let cache = user_agent.caches(&client.storage_key).open("c").await.unwrap();
+    cache.put(&request_of(&client, &format!("{origin}/page")), page).await.unwrap();
+    assert!(user_agent.background_fetch().get_ids(&registration).is_empty());
+    drop((cache, client));
+    drop(user_agent);
+    // What its tasks were doing may end a little later.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while let Err(error) = UserAgent::builder().profile(location()).build().await {
+        assert!(Instant::now() < deadline, "{error}");
+        tokio::task::yield_now().await;
+    }
 }

@@ -41,15 +41,15 @@ pub(crate) static ENTRIES: TableDefinition = TableDefinition {
 #[derive(Clone)]
 pub struct Caches {
     store: Arc<CacheStore>,
+    by_storage_key: Arc<Mutex<HashMap<String, Arc<NameToCacheMap>>>>,
 }
 
-/// What all caches of a profile share.
+/// What all caches of a profile share. Each of them holds it, so it holds none of them: they would never end.
 pub(crate) struct CacheStore {
     pub(crate) profile: Profile,
     pub(crate) runtime: Handle,
     last_cache_id: AtomicI64,
     padding: PaddingSecret,
-    by_storage_key: Mutex<HashMap<String, Arc<NameToCacheMap>>>,
 }
 
 /// <https://w3c.github.io/ServiceWorker/#dfn-name-to-cache-map>, read when it is first used
@@ -113,14 +113,13 @@ impl Caches {
             profile,
             runtime: Handle::current(),
             last_cache_id: AtomicI64::new(last_cache_id),
-            by_storage_key: Mutex::default(),
         };
-        Ok(Self { store: Arc::new(store) })
+        Ok(Self { store: Arc::new(store), by_storage_key: Arc::default() })
     }
 
     /// The caches of a storage key.
     pub fn storage(&self, storage_key: &str) -> CacheStorage {
-        let mut maps = self.store.by_storage_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut maps = self.by_storage_key.lock().unwrap_or_else(PoisonError::into_inner);
         let map = maps.entry(storage_key.to_owned()).or_default().clone();
         CacheStorage { store: self.store.clone(), storage_key: storage_key.to_owned(), map }
     }

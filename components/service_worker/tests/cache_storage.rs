@@ -453,6 +453,28 @@ async fn entries_survive_and_what_was_torn_does_not() {
     assert_eq!(cache.keys(None, &CacheQueryOptions::default()).await.unwrap().len(), 3);
 }
 
+/// The profile is let go of at its last holder's end, and another one can have it then.
+#[tokio::test]
+async fn caches_end_with_their_holders() {
+    let temporary = TempDir::new().unwrap();
+    let location = || Location::Directory(temporary.path().join("profile"));
+    let open = || Profile::open(location(), TABLES);
+    let Fixture { profile, caches } = Fixture::at(location()).await;
+    drop(profile);
+    let storage = caches.storage(KEY);
+    let cache = storage.open("c").await.unwrap();
+    cache.put(&request("/a"), response("1")).await.unwrap();
+    assert_eq!(found(&cache, "/a").await.unwrap(), "1");
+    drop(caches);
+    // Each of the others goes on.
+    assert_eq!(storage.keys().await.unwrap(), ["c"]);
+    drop(storage);
+    assert_eq!(found(&cache, "/a").await.unwrap(), "1");
+    open().expect_err("the profile is in use");
+    drop(cache);
+    open().expect("the profile is free");
+}
+
 #[tokio::test]
 async fn puts_at_once_leave_one_entry_of_one_of_them() {
     let fixture = Fixture::new().await;
