@@ -60,7 +60,7 @@ impl Heads {
     }
 }
 
-/// A connection whose heads are written and read here.
+/// A connection whose heads are written and read here. Between them it keeps no memory for any: most of its life it may be idle.
 #[derive(Debug)]
 pub(crate) struct WithHeads<Io> {
     io: Io,
@@ -105,7 +105,7 @@ impl<Io> WithHeads<Io> {
         let body = self.written.split_off(end + 4);
         write_request_head(&self.written, headers, &mut self.outgoing);
         self.outgoing.extend_from_slice(&body);
-        self.written.clear();
+        self.written = BytesMut::new();
         self.heads.lock().request = None;
     }
 
@@ -136,7 +136,7 @@ impl<Io> WithHeads<Io> {
                 self.pass();
                 return;
             };
-            self.arrived.advance(end);
+            advance(&mut self.arrived, end);
             self.incoming.extend_from_slice(&parsed.for_hyper);
             let is_interim = matches!(parsed.head.status, 100 | 102..=199);
             if !is_interim {
@@ -154,7 +154,7 @@ impl<Io> WithHeads<Io> {
     fn pass(&mut self) {
         self.heads.lock().expects_response = false;
         self.incoming.extend_from_slice(&self.arrived);
-        self.arrived.clear();
+        self.arrived = BytesMut::new();
         self.searched = 0;
     }
 }
@@ -169,7 +169,8 @@ impl<Io: AsyncRead + Unpin> AsyncRead for WithHeads<Io> {
         loop {
             if !this.incoming.is_empty() {
                 let count = this.incoming.len().min(buffer.remaining());
-                buffer.put_slice(&this.incoming.split_to(count));
+                buffer.put_slice(&this.incoming[..count]);
+                advance(&mut this.incoming, count);
                 return Poll::Ready(Ok(()));
             }
             if this.has_ended {
@@ -196,7 +197,7 @@ impl<Io: AsyncWrite + Unpin> WithHeads<Io> {
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.outgoing.advance(count);
+            advance(&mut self.outgoing, count);
         }
         Poll::Ready(Ok(()))
     }
@@ -258,6 +259,14 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for WithHeads<Io> {
         let this = self.get_mut();
         ready!(this.poll_outgoing(context))?;
         Pin::new(&mut this.io).poll_shutdown(context)
+    }
+}
+
+/// Goes behind what was used, whose memory goes with the last of it.
+fn advance(bytes: &mut BytesMut, count: usize) {
+    bytes.advance(count);
+    if bytes.is_empty() {
+        *bytes = BytesMut::new();
     }
 }
 
@@ -436,7 +445,31 @@ impl Trim for [u8] {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
+
+    #[tokio::test]
+    async fn an_idle_connection_keeps_no_memory_for_heads() {
+        let (io, mut peer) = tokio::io::duplex(1 << 16);
+        let heads = Heads::default();
+        let mut connection = WithHeads::new(io, heads.clone(), false, 1 << 16);
+        let answers =
+            ["HTTP/1.1 204 \r\n\r\n", "HTTP/1.1 100 \r\n\r\nHTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok"];
+        for answer in answers {
+            heads.begin(http::Method::GET, Vec::new().into());
+            connection.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n").await.expect("it is written");
+            connection.flush().await.expect("all of it");
+            peer.write_all(answer.as_bytes()).await.expect("it is answered");
+            let mut read = Vec::new();
+            while heads.lock().expects_response || !connection.incoming.is_empty() {
+                connection.read_buf(&mut read).await.expect("it is read");
+            }
+            assert!(read.ends_with(&answer.as_bytes()[answer.len() - 2..]), "{read:?}");
+            let kept = [&connection.written, &connection.outgoing, &connection.arrived, &connection.incoming];
+            assert_eq!(kept.map(BytesMut::capacity), [0; 4], "{answer:?}");
+        }
+    }
 
     #[test]
     fn a_response_that_announces_a_body_it_cannot_have_is_the_connections_last() {
