@@ -64,17 +64,31 @@ thread_local! {
 #[derive(Clone)]
 struct Agent {
     runtime: tokio::runtime::Handle,
-    tasks: Arc<Mutex<VecDeque<Task>>>,
+    /// None once the page has ended.
+    tasks: Arc<Mutex<Option<VecDeque<Task>>>>,
 }
 
 impl Agent {
-    fn tasks(&self) -> MutexGuard<'_, VecDeque<Task>> {
+    fn new(runtime: tokio::runtime::Handle) -> Agent {
+        Agent { runtime, tasks: Arc::new(Mutex::new(Some(VecDeque::new()))) }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Option<VecDeque<Task>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn next_task(&self) -> Option<Task> {
+        self.tasks().as_mut()?.pop_front()
+    }
+
     fn forget_tasks(&self) {
-        let tasks = std::mem::take(&mut *self.tasks());
+        let tasks = self.tasks().as_mut().map(std::mem::take);
         // What they hold may queue others.
+        drop(tasks);
+    }
+
+    fn end(&self) {
+        let tasks = self.tasks().take();
         drop(tasks);
     }
 }
@@ -84,8 +98,11 @@ impl AgentHandle for Agent {
         self.runtime.spawn(future);
     }
 
+    /// What comes when nobody runs tasks any more is dropped: it may hold this agent, and so itself.
     fn queue_task(&self, _: TaskSource, _: RealmId, task: Task) {
-        self.tasks().push_back(task);
+        if let Some(tasks) = &mut *self.tasks() {
+            tasks.push_back(task);
+        }
     }
 }
 
@@ -142,7 +159,7 @@ impl Browser {
     }
 
     fn open(&self, beginning: &'static str) -> Page {
-        let agent = Agent { runtime: self.runtime.handle().clone(), tasks: Arc::default() };
+        let agent = Agent::new(self.runtime.handle().clone());
         let url = "https://a.test/dir/page".parse().expect("a URL");
         let global: ObjectRef = WindowGlobal::new(
             GlobalOptions {
@@ -183,8 +200,7 @@ impl Browser {
             let mut run = 0;
             let mut idle = 0;
             while run < MOST_TASKS && idle < 3 {
-                let task = page.agent.tasks().pop_front();
-                match task {
+                match page.agent.next_task() {
                     Some(task) => {
                         (run, idle) = (run + 1, 0);
                         engine.run_task(page.realm, task);
@@ -213,7 +229,7 @@ impl Browser {
     fn close(&self, page: Page) {
         let engine = self.engine();
         engine.destroy_realm(page.realm);
-        page.agent.forget_tasks();
+        page.agent.end();
         if engine.interrupt_handle().is_interrupted() {
             // It runs no script any more. What it had goes with it.
             self.warm.set(false);
@@ -290,6 +306,23 @@ pub(crate) fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_that_comes_after_the_end_is_dropped() {
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        let agent = Agent::new(runtime.handle().clone());
+        let marker = Arc::new(());
+        let task = || -> Task {
+            let held = (agent.clone(), Arc::clone(&marker));
+            Box::new(move |_| drop(held))
+        };
+        agent.queue_task(TaskSource::Dom, RealmId::next(), task());
+        assert_eq!(Arc::strong_count(&marker), 2);
+        agent.end();
+        assert_eq!(Arc::strong_count(&marker), 1);
+        agent.queue_task(TaskSource::Dom, RealmId::next(), task());
+        assert_eq!(Arc::strong_count(&marker), 1);
+    }
 
     #[test]
     fn a_script_without_end_is_ended_and_the_next_one_runs() {
