@@ -2,10 +2,13 @@
 
 mod support;
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use longhaul::UserAgent;
 use longhaul_host::agent::{AgentEnd, AgentLimits};
 use support::pages::{Idle, idle_page};
+use tokio::sync::oneshot;
 
 /// The threads of agents in this process, by their names.
 fn agents() -> Vec<String> {
@@ -28,12 +31,25 @@ async fn until_agents_are(expected: &[&str], what: &str) {
     }
 }
 
-/// Ends a page, and waits for its end.
+/// Ends with the user agent that it is kept with.
+#[derive(Default)]
+struct Kept(Mutex<Option<oneshot::Sender<()>>>);
+
+fn end_of(user_agent: &UserAgent) -> oneshot::Receiver<()> {
+    let (sender, ended) = oneshot::channel();
+    *user_agent.extension::<Kept>().0.lock().expect("nobody panics with it") = Some(sender);
+    ended
+}
+
+/// Ends a page and its user agent, and waits for their end.
 async fn end(idle: Idle, what: &str) {
     let ended = idle.page.agent().watch_end();
+    let all_ended = end_of(&idle.user_agent);
     drop(idle);
     assert_eq!(ended.await, AgentEnd::Terminated, "{what}");
     until_agents_are(&[], what).await;
+    let dropped = tokio::time::timeout(PATIENCE, all_ended).await;
+    dropped.unwrap_or_else(|_| panic!("{what}: somebody holds the user agent")).expect_err("nothing is sent");
 }
 
 /// The only test of this process, so that all its agents are those of this test.
@@ -94,6 +110,24 @@ async fn whatever_an_agent_does_its_end_is_clean() {
         assert_eq!(ended.await, AgentEnd::Terminated, "{what}");
         until_agents_are(&[], &what).await;
     }
+
+    // What pages of a user agent share.
+    let page = "(async () => {
+        const cache = await caches.open('c');
+        await cache.add('file.txt');
+        new BroadcastChannel('b').onmessage = () => {};
+        (await navigator.permissions.query({ name: 'background-fetch' })).onchange = () => cache;
+        const response = await fetch('file.txt');
+        response.clone().body.getReader();
+        URL.createObjectURL(await response.blob());
+        const worker = new Worker('worker.js');
+        worker.onmessage = ({ data }) => console.log(data, 'heard');
+      })();";
+    let worker = "caches.open('d').then(async (cache) => { await cache.add('file.txt'); postMessage((await caches.keys()).join()); });";
+    let files = [("worker.js", worker), ("file.txt", "text")];
+    let idle = idle_page(page, &files, AgentLimits::default()).await;
+    assert_eq!(idle.console, ["c,d heard"], "{:?}", idle.errors);
+    end(idle, "what is shared").await;
 
     // What runs too long or takes too much, in workers of each kind: they end or are told, and all others live.
     let limits = AgentLimits { memory: 32 << 20, task: Duration::from_secs(1), ..AgentLimits::default() };
