@@ -312,6 +312,8 @@ fn an_abort_that_was_promised_survives() {
         let fetches = world.open().await;
         let registration = start(&fetches, "id", vec![get("/a")]).await;
         assert!(still(registration.abort()).await);
+        // Its event comes after the answer, and meets a worker that never ends.
+        still(world.workers.had_events(1)).await;
     });
     life(&world, async || {
         let fetches = world.open().await;
