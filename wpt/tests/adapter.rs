@@ -204,7 +204,7 @@ fn a_test_that_hangs_or_waits_for_ever_costs_that_test_only() {
 #[test]
 fn every_test_begins_with_a_fresh_profile_and_may_ask_for_what_a_user_does() {
     let page = format!(
-        "<button id=button>Go</button>{HARNESS}<script>window.test_driver_internal = {{}};</script>
+        "<button id=button>Go</button>{HARNESS}<script>window.test_driver_internal = {{}}; window.test_driver = {{ click: () => Promise.reject('it was looked for') }};</script>
          <script src=/resources/testdriver-vendor.js></script><script>
          promise_test(async () => {{
            if (document.cookie !== '') throw new Error('cookies: ' + document.cookie);
@@ -218,7 +218,7 @@ fn every_test_begins_with_a_fresh_profile_and_may_ask_for_what_a_user_does() {
          }}, 'fresh');
          promise_test(async () => {{
            const clicked = new Promise((resolve) => button.onclick = resolve);
-           await test_driver_internal.click(button);
+           await test_driver.click(button);
            const event = await clicked;
            if (!event.isTrusted || event.target !== button) throw new Error('no user\\'s click');
          }}, 'click');

@@ -4,7 +4,7 @@
   if (host === undefined) return;
   const internal = window.test_driver_internal;
   // Nothing is laid out, so there is no place in the page to click at: the element itself is clicked.
-  window.test_driver.click = (element) => internal.click(element);
+  if (window.test_driver !== undefined) window.test_driver.click = (element) => internal.click(element);
   const origin = (context) => (context ?? window).location.origin;
   Object.assign(internal, {
     in_automation: true,
