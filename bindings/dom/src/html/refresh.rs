@@ -1,26 +1,46 @@
 //! `Refresh`, as a header and in a `meta`: another document after a time.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use longhaul_idl::runtime::{Realm, TaskSource};
+use tokio::sync::oneshot;
 use url::Url;
 
 use super::navigate::{Handling, Navigation, navigate};
 use super::{WindowGlobal, loading};
-use crate::dom::node::NodeRef;
+use crate::dom::node::{NodeRef, lock};
 
 /// The longest time that is waited for: what is to come later does not come.
 const LONGEST: u64 = 10 * 365 * 24 * 60 * 60;
 
+/// Whether a window's document refreshes itself. A wait goes with it.
+///
+/// <https://html.spec.whatwg.org/#will-declaratively-refresh>
+#[derive(Default)]
+pub(super) struct DeclarativeRefresh(Mutex<Option<oneshot::Sender<()>>>);
+
+impl DeclarativeRefresh {
+    /// What ends when the document does; nothing if the document refreshes itself already.
+    fn declare(&self) -> Option<oneshot::Receiver<()>> {
+        let mut declared = lock(&self.0);
+        if declared.is_some() {
+            return None;
+        }
+        let (sender, ended) = oneshot::channel();
+        *declared = Some(sender);
+        Some(ended)
+    }
+
+    /// The document is not shown any more.
+    pub(super) fn end(&self) {
+        drop(lock(&self.0).take());
+    }
+}
+
 /// <https://html.spec.whatwg.org/#shared-declarative-refresh-steps>
 pub(super) fn declare(realm: &dyn Realm, document: &NodeRef, input: &str) {
     let Some(window) = document.document_data().and_then(|data| data.window()) else { return };
-    // 1. The first one counts.
-    if window.will_declaratively_refresh().load(Ordering::Relaxed) {
-        return;
-    }
     let Some((seconds, address)) = parse(input) else { return };
     // 3., 11.10. An address that is none leaves all as it is.
     let url = match address {
@@ -28,21 +48,28 @@ pub(super) fn declare(realm: &dyn Realm, document: &NodeRef, input: &str) {
         Some(address) => document.document_data().and_then(|data| data.parse_url(document, address)),
     };
     let Some(url) = url.filter(|url| url.scheme() != "javascript") else { return };
-    // 12.
-    window.will_declaratively_refresh().store(true, Ordering::Relaxed);
-    // 13. Once it is loaded and the time has passed.
-    let of_load = Arc::downgrade(&window);
+    // 1., 12. The first one counts.
+    let Some(ended) = window.declarative_refresh().declare() else { return };
+    // 13. Once it is loaded and the time has passed. NOTE: the wait holds nothing of the page, which may be gone long before.
+    let window = Arc::downgrade(&window);
     let loaded = move |realm: &dyn Realm| {
-        let Some(window) = of_load.upgrade() else { return };
-        let (agent, id) = (Arc::clone(realm.agent()), window.realm_id());
-        let of_wait = Arc::clone(&agent);
+        let (agent, id) = (Arc::downgrade(realm.agent()), realm.id());
         let waiting = async move {
-            tokio::time::sleep(Duration::from_secs(seconds)).await;
-            let go = move |realm: &dyn Realm| go(realm, &window, url);
+            tokio::select! {
+                biased;
+                _ = ended => return,
+                () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+            }
+            let Some(agent) = agent.upgrade() else { return };
+            let go = move |realm: &dyn Realm| {
+                if let Some(window) = window.upgrade() {
+                    go(realm, &window, url);
+                }
+            };
             agent.queue_task(TaskSource::Dom, id, Box::new(go));
         };
         match seconds {
-            0 => of_wait.spawn(Box::pin(waiting)),
+            0 => realm.agent().spawn(Box::pin(waiting)),
             // Nobody stays for what may be hours away.
             _ => drop(tokio::spawn(waiting)),
         }

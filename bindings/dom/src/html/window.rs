@@ -16,6 +16,7 @@ use super::loaded_document::{OpenerPolicy, is_xml};
 use super::module_map::{ModuleMap, ModuleMapOptions};
 use super::navigate::{Navigation, navigate};
 use super::permissions_policy::PermissionsPolicy;
+use super::refresh::DeclarativeRefresh;
 use super::user_activation::LastActivation;
 use super::window_or_worker_global_scope::{self as mixin, window_or_worker_global_scope_members};
 use super::{GlobalOptions, GlobalScope, History, Location, Navigator, content_security_policy, focus};
@@ -41,8 +42,7 @@ pub struct WindowGlobal {
     opener_policy: Mutex<OpenerPolicy>,
     /// How many of its policies its own text has given.
     own_policies: AtomicUsize,
-    /// <https://html.spec.whatwg.org/#will-declaratively-refresh>
-    will_declaratively_refresh: AtomicBool,
+    declarative_refresh: DeclarativeRefresh,
     last_activation: LastActivation,
     permissions_policy: Mutex<PermissionsPolicy>,
     /// The status of its document's response.
@@ -122,7 +122,7 @@ impl WindowGlobal {
                 initial: AtomicBool::new(false),
                 opener_policy: Mutex::default(),
                 own_policies: AtomicUsize::new(0),
-                will_declaratively_refresh: AtomicBool::new(false),
+                declarative_refresh: DeclarativeRefresh::default(),
                 last_activation: LastActivation::default(),
                 permissions_policy: Mutex::default(),
                 status: AtomicU16::new(0),
@@ -211,8 +211,8 @@ impl WindowGlobal {
         &self.last_activation
     }
 
-    pub(super) fn will_declaratively_refresh(&self) -> &AtomicBool {
-        &self.will_declaratively_refresh
+    pub(super) fn declarative_refresh(&self) -> &DeclarativeRefresh {
+        &self.declarative_refresh
     }
 
     pub(super) fn sandbox(&self) -> Sandbox {
@@ -250,7 +250,7 @@ impl WindowGlobal {
         }
         *lock(&self.sandbox) = self.context.sandbox().and(Sandbox::of_policies(&settings.policy_container));
         self.own_policies.store(0, Ordering::Relaxed);
-        self.will_declaratively_refresh.store(false, Ordering::Relaxed);
+        self.declarative_refresh.end();
         self.set_initial(false);
         content_security_policy::forget(self.scope.user_agent().services(), &self.scope.settings().id);
         self.scope.change_settings(|own| {
@@ -363,6 +363,7 @@ impl WindowGlobal {
     /// Its document is not shown any more: nobody controls it, and what it fetched ends.
     pub(super) fn ended(&self) {
         super::parser::abort(&self.document_node());
+        self.declarative_refresh.end();
         let settings = self.scope.settings();
         let user_agent = self.scope.user_agent();
         user_agent.service_workers().unregister_client(&settings.id);

@@ -1,5 +1,9 @@
 //! <https://html.spec.whatwg.org/#navigation-and-session-history>
 
+use std::sync::{Arc, Mutex};
+
+use longhaul_host::agent::WindowHook;
+
 use crate::site::Site;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -347,7 +351,9 @@ async fn a_navigation_says_whether_its_user_began_it() {
     for acts in [false, true] {
         let site = Site::new().page(page).html("/frame", "").html("/location", "");
         let site = site.html("/fetch", "").html("/opened", "").html("/spent", "");
-        let opened = if acts { site.user_acts() } else { site }.open().await;
+        // Whenever a window is made, its user has just done something there.
+        let acting: WindowHook = Arc::new(|realm, _| longhaul_dom::notify_user_activation(realm));
+        let opened = if acts { site.on_window(acting) } else { site }.open().await;
         opened.expect(&["through"]);
         for path in ["/frame", "/location"] {
             let expected = acts.then_some("?1");
@@ -357,4 +363,20 @@ async fn a_navigation_says_whether_its_user_began_it() {
             assert_eq!(opened.request(path).header("sec-fetch-user"), None, "{path}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_that_is_far_away_keeps_nothing_of_its_page() {
+    let windows = Arc::new(Mutex::new(Vec::new()));
+    let made = Arc::clone(&windows);
+    let hook: WindowHook = Arc::new(move |_, window| made.lock().unwrap().push(Arc::downgrade(window)));
+    let page = "<meta http-equiv=refresh content='100000; /no'><iframe src=/frame></iframe>
+        <script>onload = () => console.log('loaded')</script>";
+    let site = Site::new().page(page).file("/frame", &["Content-Type: text/html", "Refresh: 100000"], "");
+    let opened = site.on_window(hook).open().await;
+    opened.expect(&["loaded"]);
+    assert!(opened.end.is_some());
+    let windows = windows.lock().unwrap();
+    assert!(!windows.is_empty());
+    assert!(windows.iter().all(|window| window.upgrade().is_none()), "a window outlives its page");
 }

@@ -28,7 +28,7 @@ struct Answer {
 #[derive(Default)]
 pub(crate) struct Site {
     answers: HashMap<String, Answer>,
-    user_acts: bool,
+    on_window: Option<WindowHook>,
 }
 
 /// Gates that requests open and wait for: `?after=NAME` is answered once `/open/NAME` was asked for.
@@ -142,9 +142,9 @@ impl Site {
         self
     }
 
-    /// Whenever a window is made, its user has just done something there.
-    pub(crate) fn user_acts(mut self) -> Self {
-        self.user_acts = true;
+    /// Does something in the realm of each window that is made.
+    pub(crate) fn on_window(mut self, hook: WindowHook) -> Self {
+        self.on_window = Some(hook);
         self
     }
 
@@ -202,10 +202,7 @@ impl Site {
             listeners: listeners.clone(),
             console: Arc::clone(&console) as _,
             on_error,
-            on_window: self.user_acts.then(|| {
-                let acts: WindowHook = Arc::new(|realm, _| longhaul_dom::notify_user_activation(realm));
-                acts
-            }),
+            on_window: self.on_window,
         };
         let url = format!("http://localhost:{}/", here.port).parse().expect("a URL");
         let (mut title, mut end) = (String::new(), None);
