@@ -163,10 +163,12 @@ fn start_timer(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> 
 fn start_timeout(realm: &dyn Realm, args: Vec<Value>) -> Result<Value, Exception> {
     let [start, milliseconds] = arguments(args)?;
     let delay = delay(number(&milliseconds)?);
-    let agent = Arc::clone(realm.agent());
+    // NOTE: it may be the only one left that knows the agent.
+    let agent = Arc::downgrade(realm.agent());
     let id = realm.id();
     tokio::spawn(async move {
         tokio::time::sleep(delay).await;
+        let Some(agent) = agent.upgrade() else { return };
         let fire = move |realm: &dyn Realm| {
             if let Err(exception) = realm.core("timerFired", vec![start]) {
                 realm.report_exception(exception);

@@ -301,24 +301,16 @@ mod tests {
 
     #[test]
     fn numbers_that_are_too_large_together_cost_no_row() {
-        static SIZES: TableDefinition = TableDefinition {
-            name: "sizes",
-            columns: &[
-                Column { name: "name", kind: ColumnKind::Text },
-                Column { name: "size", kind: ColumnKind::Integer },
-            ],
-            key_columns: 1,
-        };
         let (profile, _) = Profile::open(Location::Memory, &[]).unwrap();
-        let store = profile.disposable("cache", &[&SIZES]).unwrap();
+        let store = profile.disposable("cache", &[&THINGS]).unwrap();
         for name in ["a", "b"] {
             let row = [name.into(), Value::Integer(i64::MAX)];
-            store.with_rows(|rows| rows.put(&SIZES, &row)).unwrap();
+            store.with_rows(|rows| rows.put(&THINGS, &row)).unwrap();
         }
-        let (count, sum) = store.with_rows(|rows| rows.totals(&SIZES, "size")).unwrap();
+        let (count, sum) = store.with_rows(|rows| rows.totals(&THINGS, "size")).unwrap();
         assert_eq!(count, 2);
         assert!(sum > i64::MAX as u64, "{sum}");
-        assert_eq!(store.with_rows(|rows| rows.rows(&SIZES, &[])).unwrap().len(), 2);
+        assert_eq!(store.with_rows(|rows| rows.rows(&THINGS, &[])).unwrap().len(), 2);
     }
 
     #[test]

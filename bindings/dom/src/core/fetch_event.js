@@ -113,7 +113,7 @@ core.export("fireFetchEvent", (number, signal, init) => {
   });
 });
 
-// The fetch was aborted.
+// The fetch was aborted. FIXME: Handle Fetch, the page's abort reason, deserialised here.
 core.export("abortFetchEvent", (number) => {
   const signal = MapPrototypeGet(signals, number);
   if (signal !== undefined) internal.signalAbort(signal, undefined);

@@ -746,6 +746,7 @@ pub(super) fn parse(realm: &dyn Realm, document: &NodeRef, loaded: &LoadedDocume
         data.set_encoding(loaded.encoding);
         *lock(&data.referrer) = loaded.referrer.clone();
     }
+    // FIXME: process link headers: a `Link` of the response preloads nothing (<https://html.spec.whatwg.org/#process-link-headers>).
     if let Some(refresh) = &loaded.refresh {
         refresh::declare(realm, document, refresh);
     }
