@@ -23,7 +23,7 @@ pub(crate) fn domain_matches(host: &str, domain: &str) -> bool {
 
 /// Whether anybody can have a domain beneath this one.
 pub(crate) fn is_public_suffix(domain: &str) -> bool {
-    !is_address(domain) && psl::suffix_str(domain) == Some(domain)
+    !is_address(domain) && longhaul_public_suffix::public_suffix(domain) == Some(domain)
 }
 
 /// What groups the hosts that can share cookies: the registrable domain, or the host where there is none.
@@ -31,7 +31,7 @@ pub(crate) fn site_of(host: &str) -> &str {
     if is_address(host) {
         return host;
     }
-    psl::domain_str(host).unwrap_or(host)
+    longhaul_public_suffix::registrable_domain(host).unwrap_or(host)
 }
 
 /// Whether what the URL's server sends arrives as it was sent.

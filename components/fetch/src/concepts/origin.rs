@@ -27,12 +27,7 @@ pub fn parse_origin(text: &str) -> Origin {
 /// <https://url.spec.whatwg.org/#host-registrable-domain>
 pub fn registrable_domain(host: &Host<String>) -> Option<&str> {
     match host {
-        Host::Domain(domain) => {
-            // The root's dot is a part of what it ends, which makes it another domain than the one without.
-            let bare = domain.strip_suffix('.').unwrap_or(domain);
-            let registrable = psl::domain_str(bare)?;
-            domain.get(bare.len() - registrable.len()..)
-        }
+        Host::Domain(domain) => longhaul_public_suffix::registrable_domain(domain),
         Host::Ipv4(_) | Host::Ipv6(_) => None,
     }
 }
