@@ -80,7 +80,7 @@ fn plain_ones(urls: &[Url], now: SystemTime) {
             _ => "",
         };
         let beneath = |path: &str| match path.strip_prefix(directory) {
-            Some(rest) => rest.is_empty() || rest.starts_with('/'),
+            Some(rest) => rest.is_empty() || directory.ends_with('/') || rest.starts_with('/'),
             None => false,
         };
         for to in urls {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use longhaul_fetch::{
     ContentSecurityPolicies, CspDisposition, Destination, EnvironmentSettings, HeaderList, Initiator,
     InlineContent, IntegrityPolicy, Mode, NavigationType, ParserMetadata, PolicyCheck, PolicyContainer,
-    PolicyDecision, ReferrerPolicy, Request, RequestPolicyContainer, Response, parse_challenges,
-    parse_clear_site_data, testing,
+    PolicyDecision, ReferrerPolicy, Request, RequestPolicyContainer, Response, normalize_header_value,
+    parse_challenges, parse_clear_site_data, testing,
 };
 use url::Url;
 
@@ -51,7 +51,8 @@ pub fn policy_headers(data: &[u8]) {
 
 fn referrer_policy_counts(headers: &HeaderList, policy: ReferrerPolicy) {
     let values = headers.values("Referrer-Policy").flat_map(|value| value.split(|byte| *byte == b','));
-    let tokens: Vec<&str> = values.filter_map(|token| std::str::from_utf8(token.trim_ascii()).ok()).collect();
+    let tokens: Vec<&str> =
+        values.filter_map(|token| std::str::from_utf8(normalize_header_value(token)).ok()).collect();
     let last = tokens.into_iter().rfind(|token| {
         [
             "no-referrer",
@@ -124,7 +125,7 @@ fn client() -> Arc<EnvironmentSettings> {
 fn nosniff(request: &Request, response: &Response) {
     let checked = testing::check_nosniff(request, response);
     let first = response.header_list.get("X-Content-Type-Options").unwrap_or_default();
-    let says_so = first.split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
+    let says_so = first.split(|byte| *byte == b',').next().map(normalize_header_value).unwrap_or_default();
     let essence = response.header_list.extract_mime_type();
     let fits = match request.destination {
         Destination::Script | Destination::Worker => essence.is_some_and(|essence| essence.is_javascript()),
