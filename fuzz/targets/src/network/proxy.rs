@@ -68,6 +68,17 @@ const ANSWERS: [&[u8]; 12] = [
     b"HTTP/1.1 103 Hints\r\n\r\nHTTP/1.0 200\r\n\r\n",
 ];
 
+/// One of the answers; half of them with a byte changed, which is where lengths, types and codes of SOCKS lie that no proxy has.
+fn answer(choices: &mut Choices<'_>) -> Vec<u8> {
+    let which = choices.below(2 * ANSWERS.len());
+    let mut answer = ANSWERS[which % ANSWERS.len()].to_vec();
+    if which >= ANSWERS.len() {
+        let place = choices.below(answer.len());
+        answer[place] = choices.byte();
+    }
+    answer
+}
+
 /// A hostile proxy, of HTTP, HTTPS or SOCKS: what it says at each step, and the server behind it. Input: a line of choices, then what
 /// the server says, as in [`http1_server`](crate::http1_server).
 ///
@@ -95,7 +106,7 @@ fn fetch_what_it_says(data: &[u8]) -> Outcome {
         ways.push(Route::Direct);
     }
     let pieces: VecDeque<Vec<u8>> = (0..choices.below(5))
-        .map(|_| if choices.once_in(4) { choices.bytes().to_vec() } else { choices.pick(&ANSWERS).to_vec() })
+        .map(|_| if choices.once_in(4) { choices.bytes().to_vec() } else { answer(&mut choices) })
         .collect();
     let leads_on = !choices.once_in(4);
     let asked = if choices.once_in(2) {

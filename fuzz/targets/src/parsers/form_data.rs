@@ -30,14 +30,20 @@ pub fn form_data(data: &[u8]) {
     assert_eq!(again, entries.iter().map(as_written).collect::<Vec<_>>());
 }
 
-/// Texts have CR LF for every line break, file names are as they were, a type that says nothing is the general one.
+/// Texts have CR LF for every line break, file names are as they were, a type that says nothing is the general one. The format has one
+/// spelling for a quote or a line break in a name and for the characters that write them: both come back as the former.
 fn as_written(entry: &FormEntry) -> FormEntry {
     let lines = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
     let mut written = entry.clone();
-    written.name = lines(&entry.name);
+    let escapes = |text: &str| text.replace("%0A", "\n").replace("%0D", "\r").replace("%22", "\"");
+    written.name = escapes(&lines(&entry.name));
     match &mut written.file {
-        Some((_, kind)) if kind.is_empty() => *kind = "application/octet-stream".to_owned(),
-        Some(_) => {}
+        Some((name, kind)) => {
+            *name = escapes(name);
+            if kind.is_empty() {
+                *kind = "application/octet-stream".to_owned();
+            }
+        }
         None => written.value = lines(&String::from_utf8_lossy(&entry.value)).into_bytes().into(),
     }
     written
