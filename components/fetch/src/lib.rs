@@ -63,6 +63,7 @@ pub use concepts::http_cache::{
 pub use concepts::integrity_policy::IntegrityPolicy;
 pub use concepts::ip_address_space::IpAddressSpace;
 pub use concepts::isomorphic::{isomorphic_decode, isomorphic_encode};
+pub use concepts::link_header::{Link, extract_links};
 pub use concepts::local_network_access::{LocalNetworkFeature, LocalNetworkPermission};
 pub use concepts::method::{InvalidMethod, Method, is_forbidden_method};
 pub use concepts::mime_sniffing::{

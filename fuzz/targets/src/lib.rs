@@ -26,6 +26,7 @@ pub use parsers::cors_headers::cors_headers;
 pub use parsers::data_url::data_url;
 pub use parsers::form_data::form_data;
 pub use parsers::header_list::header_list;
+pub use parsers::link_header::link_header;
 pub use parsers::mime_sniffing::mime_sniffing;
 pub use parsers::mime_type::mime_type;
 pub use parsers::policy_headers::policy_headers;
@@ -59,6 +60,7 @@ targets! {
     header_list,
     http1_server,
     http2_server,
+    link_header,
     mime_sniffing,
     mime_type,
     policy_headers,

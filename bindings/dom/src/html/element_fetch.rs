@@ -29,13 +29,28 @@ pub(super) fn potential_cors_request(
     destination: Destination,
     always_cors: bool,
 ) -> Request {
+    let attribute = |name: &str| match name {
+        "nonce" => element.nonce_slot().map(Into::into),
+        name => element.attr(name),
+    };
+    potential_cors_request_with(window, &attribute, url, destination, always_cors)
+}
+
+/// The same, with those attributes from wherever they are said.
+pub(super) fn potential_cors_request_with(
+    window: &WindowGlobal,
+    attribute: &dyn Fn(&str) -> Option<String>,
+    url: Url,
+    destination: Destination,
+    always_cors: bool,
+) -> Request {
     let client = Arc::clone(window.scope().settings());
     let mut request = Request::new(url);
     request.origin = RequestOrigin::Origin(client.origin.clone());
     request.client = Some(client);
     request.destination = destination;
     request.use_url_credentials = true;
-    (request.mode, request.credentials_mode) = match element.attr("crossorigin") {
+    (request.mode, request.credentials_mode) = match attribute("crossorigin") {
         None if always_cors => (Mode::Cors, CredentialsMode::SameOrigin),
         None => (Mode::NoCors, CredentialsMode::Include),
         Some(value) if value.eq_ignore_ascii_case("use-credentials") => {
@@ -44,17 +59,17 @@ pub(super) fn potential_cors_request(
         Some(_) => (Mode::Cors, CredentialsMode::SameOrigin),
     };
     // An unknown word is the empty policy: the client's decides.
-    let policy = element.attr("referrerpolicy").unwrap_or_default().to_ascii_lowercase();
+    let policy = attribute("referrerpolicy").unwrap_or_default().to_ascii_lowercase();
     if let Some(policy) = ReferrerPolicy::from_keyword(&policy) {
         request.referrer_policy = policy;
     }
-    request.priority = match element.attr("fetchpriority").unwrap_or_default().to_ascii_lowercase().as_str() {
+    request.priority = match attribute("fetchpriority").unwrap_or_default().to_ascii_lowercase().as_str() {
         "high" => Priority::High,
         "low" => Priority::Low,
         _ => Priority::Auto,
     };
-    if let Some(nonce) = element.nonce_slot() {
-        request.cryptographic_nonce_metadata = nonce.into();
+    if let Some(nonce) = attribute("nonce") {
+        request.cryptographic_nonce_metadata = nonce;
     }
     request
 }
@@ -358,9 +373,8 @@ fn complete_length(response: &Response, begins: u64) -> Option<u64> {
     }
 }
 
-/// Fetches for an element what it tells nobody of; the document's `load` waits.
-pub(super) fn start_untold(realm: &dyn Realm, window: &WindowGlobal, element: &NodeRef, request: Request) {
-    let Some(document) = element.document() else { return };
+/// Fetches for a document what nobody is told of; its `load` waits.
+pub(super) fn start_untold(realm: &dyn Realm, window: &WindowGlobal, document: NodeRef, request: Request) {
     loading::block(&document);
     let user_agent = window.scope().user_agent().clone();
     let (agent, id) = (Arc::clone(realm.agent()), realm.id());

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use longhaul::fetch::{
-    CspDisposition, EmbedderPolicy, EnvironmentSettings, HeaderList, PolicyContainer, PolicyDecision,
+    CspDisposition, EmbedderPolicy, EnvironmentSettings, HeaderList, Link, PolicyContainer, PolicyDecision,
     Response, Services,
 };
 use url::{Origin, Url};
@@ -32,6 +32,8 @@ pub struct LoadedDocument {
     pub opener_policy: OpenerPolicy,
     /// What its `Refresh` says.
     pub refresh: Option<String>,
+    /// Its `Link`s.
+    pub links: Vec<Link>,
     /// What its `X-Frame-Options` say.
     pub frame_options: Vec<String>,
     /// The features that it declares to be for whom.
@@ -101,6 +103,7 @@ impl LoadedDocument {
         let frame_options = headers.get_decode_and_split("X-Frame-Options").unwrap_or_default();
         let frame_options = frame_options.iter().map(|value| value.trim().to_ascii_lowercase()).collect();
         let refresh = headers.get("Refresh").map(|value| longhaul::fetch::isomorphic_decode(&value));
+        let links = longhaul::fetch::extract_links(headers);
         let permissions_policy = PermissionsPolicy::of_response(headers, &url.origin());
         let named = element_fetch::charset(&response);
         let status = response.status;
@@ -122,6 +125,7 @@ impl LoadedDocument {
             policy_container,
             opener_policy,
             refresh,
+            links,
             frame_options,
             permissions_policy,
             referrer: String::new(),
@@ -144,6 +148,7 @@ impl LoadedDocument {
             policy_container: PolicyContainer::default(),
             opener_policy: OpenerPolicy::default(),
             refresh: None,
+            links: Vec::new(),
             frame_options: Vec::new(),
             permissions_policy: PermissionsPolicy::default(),
             referrer: String::new(),

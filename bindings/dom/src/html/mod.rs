@@ -15,6 +15,7 @@ mod history;
 mod hyperlink;
 mod import_map;
 mod javascript_url;
+mod link_headers;
 mod loaded_document;
 mod loading;
 mod location;

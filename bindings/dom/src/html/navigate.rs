@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use url::{Origin, Url};
 
 use super::browsing_context::{BrowsingContext, Sandbox};
+use super::link_headers::process_link_headers;
 use super::loaded_document::{LoadedDocument, OpenerPolicy};
 use super::navigation_fetch::{NavigationResponse, fetch_for_navigation};
 use super::permissions_policy::CROSS_ORIGIN_ISOLATED;
@@ -746,7 +747,9 @@ pub(super) fn parse(realm: &dyn Realm, document: &NodeRef, loaded: &LoadedDocume
         data.set_encoding(loaded.encoding);
         *lock(&data.referrer) = loaded.referrer.clone();
     }
-    // FIXME: process link headers: a `Link` of the response preloads nothing (<https://html.spec.whatwg.org/#process-link-headers>).
+    if let Some(window) = realm.global().downcast::<WindowGlobal>() {
+        process_link_headers(realm, &window, document, &loaded.links);
+    }
     if let Some(refresh) = &loaded.refresh {
         refresh::declare(realm, document, refresh);
     }

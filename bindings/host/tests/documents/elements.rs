@@ -113,6 +113,37 @@ async fn each_element_asks_as_html_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn link_headers_preload_what_a_document_will_need() {
+    let links = "Link: </script,1>; rel=preload; as=script, </font>; rel=\"x PRELOAD\"; as=font; crossorigin, \
+                 <{near}/image>; rel=preload; as=image; imagesrcset=\"/small 1x, /large 2x\"; fetchpriority=high, \
+                 </wide>; rel=preload; as=style; media=\"(min-width: 10px)\"; referrerpolicy=no-referrer";
+    let unused = "Link: </narrow>; rel=preload; as=style; media=\"(max-width: 10px)\", </nothing>; rel=preload, \
+                  </else>; rel=preload; as=script; anchor=\"/other\", </next>; rel=next";
+    let page = "<script>addEventListener('load', () => console.log(performance.getEntriesByType('resource')
+        .map(({ name, initiatorType }) => initiatorType + new URL(name).pathname).sort().join()))</script>";
+    let mut site = Site::new().file("/", &["Content-Type: text/html", links, unused], page);
+    for path in ["/script,1", "/font", "/small", "/large", "/wide"] {
+        site = site.file(path, &["Access-Control-Allow-Origin: *"], "");
+    }
+    let opened = site.open().await;
+    opened.expect(&["link/font,link/script,1,link/small,link/wide"]);
+    let expected = [
+        ("/script,1", "script", "no-cors", false),
+        ("/font", "font", "cors", false),
+        ("/small", "image", "no-cors", false),
+        ("/wide", "style", "no-cors", false),
+    ];
+    for (path, destination, mode, origin) in expected {
+        let (is, of_mode, _, with_origin) = asked(&opened, path);
+        assert_eq!((is.as_str(), of_mode.as_str(), with_origin), (destination, mode, origin), "{path}");
+    }
+    assert_eq!(opened.request("/wide").header("referer"), None);
+    for path in ["/large", "/narrow", "/nothing", "/else", "/next", "/image"] {
+        assert!(opened.requests(path).is_empty(), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn media_that_come_in_part_are_asked_for_the_rest() {
     let page = "<audio src=/parts oncanplay=\"console.log('canplay')\" onerror=\"console.log('parts error')\"></audio>
         <video src=/none oncanplay=\"console.log('canplay')\" onerror=\"console.log('none error')\"></video>";

@@ -34,6 +34,7 @@ pub(crate) mod internal_priority;
 pub(crate) mod ip_address_space;
 pub(crate) mod isomorphic;
 pub(crate) mod keyword;
+pub(crate) mod link_header;
 pub(crate) mod local_network_access;
 mod location_url;
 pub(crate) mod method;

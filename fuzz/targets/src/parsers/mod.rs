@@ -6,6 +6,7 @@ pub(crate) mod data_url;
 pub(crate) mod form_data;
 pub(crate) mod header_list;
 pub(crate) mod header_text;
+pub(crate) mod link_header;
 pub(crate) mod mime_sniffing;
 pub(crate) mod mime_type;
 pub(crate) mod policy_headers;

@@ -24,10 +24,14 @@ pub(super) fn update_link(realm: &dyn Realm, element: &NodeRef) {
     let is_image_preload =
         has("preload") && element.attr("as").is_some_and(|kind| kind.eq_ignore_ascii_case("image"));
     let url = match is_image_preload {
-        true => select_a_preload_source(element).and_then(|source| {
-            let document = element.document()?;
-            document.document_data()?.parse_url(&document, &source)
-        }),
+        true => {
+            let attribute = |name: &str| element.attr(name).unwrap_or_default();
+            let (href, set, sizes) = (attribute("href"), attribute("imagesrcset"), attribute("imagesizes"));
+            select_a_preload_source(&href, &set, &sizes).and_then(|source| {
+                let document = element.document()?;
+                document.document_data()?.parse_url(&document, &source)
+            })
+        }
         false => url_attribute(element, "href"),
     };
     let Some(url) = url else { return };
@@ -38,9 +42,14 @@ pub(super) fn update_link(realm: &dyn Realm, element: &NodeRef) {
         }
         (Destination::Style, false, Success::OkStatus, true)
     } else if has("modulepreload") {
-        (destination_of(element.attr("as")).unwrap_or(Destination::Script), true, Success::OkStatus, true)
+        (
+            preload_destination(element.attr("as").as_deref()).unwrap_or(Destination::Script),
+            true,
+            Success::OkStatus,
+            true,
+        )
     } else if has("preload") {
-        let Some(destination) = destination_of(element.attr("as")) else { return };
+        let Some(destination) = preload_destination(element.attr("as").as_deref()) else { return };
         // <https://html.spec.whatwg.org/#preload>, step 3
         if element.attr("media").is_some_and(|media| !media_query::matches(&media)) {
             return;
@@ -69,7 +78,7 @@ pub(super) fn update_link(realm: &dyn Realm, element: &NodeRef) {
 }
 
 /// <https://html.spec.whatwg.org/#translate-a-preload-destination>
-fn destination_of(word: Option<String>) -> Option<Destination> {
+pub(in super::super) fn preload_destination(word: Option<&str>) -> Option<Destination> {
     Some(match word.unwrap_or_default().to_ascii_lowercase().as_str() {
         "fetch" => Destination::None,
         "font" => Destination::Font,

@@ -12,10 +12,11 @@ use crate::dom::node::{Node, NodeRef};
 
 /// <https://html.spec.whatwg.org/#poster-frame>
 pub(super) fn fetch_poster(realm: &dyn Realm, element: &NodeRef) {
-    let (Some(window), Some(url)) = (window_of(element), url_attribute(element, "poster")) else { return };
+    let (Some(window), Some(document)) = (window_of(element), element.document()) else { return };
+    let Some(url) = url_attribute(element, "poster") else { return };
     let mut request = element_fetch::potential_cors_request(&window, element, url, Destination::Image, false);
     request.initiator_type = Some("video".to_owned());
-    element_fetch::start_untold(realm, &window, element, request);
+    element_fetch::start_untold(realm, &window, document, request);
 }
 
 /// <https://html.spec.whatwg.org/#concept-media-load-resource>: a fetch from the first byte on; nothing is played.

@@ -30,8 +30,10 @@ use crate::dom::node::{Node, NodeRef, object};
 use embedded::update_plugin;
 use form_controls::ControlState;
 use image::{ImageState, Mutation, picture_changed, queue_image_update};
+pub(super) use link::preload_destination;
 use link::update_link;
 use media::{fetch_poster, update_media, update_track};
+pub(super) use source_set::select_a_preload_source;
 use svg_image::{is_name_of_svg_image, is_svg_image, update_svg_image};
 
 /// What HTML keeps for an element.

@@ -35,12 +35,9 @@ pub(super) fn uses_srcset_or_picture(element: &NodeRef) -> bool {
     element.has_attr("srcset") || element.parent().is_some_and(|parent| parent.is_html("picture"))
 }
 
-/// The image that a preload link takes: of its `imagesrcset`, if it has one that says something, or its `href`.
-pub(super) fn select_a_preload_source(link: &NodeRef) -> Option<String> {
-    let href = link.attr("href").unwrap_or_default();
-    let set = link.attr("imagesrcset").unwrap_or_default();
-    let size = media_query::source_size(&link.attr("imagesizes").unwrap_or_default());
-    select(create_a_source_set(&href, &set), size)
+/// The image that a preload link takes: of its `imagesrcset`, if that says something, or its `href`.
+pub(in super::super) fn select_a_preload_source(href: &str, set: &str, sizes: &str) -> Option<String> {
+    select(create_a_source_set(href, set), media_query::source_size(sizes))
 }
 
 /// The set, and the length that widths are divided by.
