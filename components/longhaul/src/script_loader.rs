@@ -3,8 +3,9 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use longhaul_fetch::{
-    CacheMode, CredentialsMode, Destination, FetchController, FetchOptions, HeaderList, Mode, NetworkError,
-    PolicyContainer, RedirectMode, Referrer, Request, RequestOrigin, Response, ServiceWorkersMode, Services,
+    CacheMode, CacheState, CredentialsMode, Destination, FetchController, FetchOptions, HeaderList, Mode,
+    NetworkError, PolicyContainer, RedirectMode, Referrer, Request, RequestOrigin, Response,
+    ServiceWorkersMode, Services,
 };
 use longhaul_service_worker::{
     LoadError, LoadedScript, MAX_SCRIPT_BYTES, ScriptCache, ScriptKind, ScriptLoader, ScriptRequest,
@@ -41,6 +42,10 @@ impl ScriptLoader for FetchLoader {
             if !response.is_ok_status() {
                 return Err(LoadError::Status { url: url.clone(), status: response.status });
             }
+            let from = match response.cache_state {
+                CacheState::Local => ScriptSource::LocalCache,
+                _ => ScriptSource::Network,
+            };
             let headers: HeaderList = response.header_list.clone();
             let policy_container = PolicyContainer::from_response(&response);
             let final_url = response.url().cloned().unwrap_or_else(|| url.clone());
@@ -57,8 +62,7 @@ impl ScriptLoader for FetchLoader {
                 headers,
                 source,
                 policy_container,
-                // FIXME: the HTTP cache: until there is one, the server answers every time.
-                from: ScriptSource::Network,
+                from,
             })
         }
         .boxed()
@@ -103,4 +107,64 @@ fn request(script: ScriptRequest) -> Request {
     }
     request.referrer_policy = script.referrer_policy;
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures::StreamExt;
+    use longhaul_fetch::{
+        ConnectionKey, ConnectionTiming, EnvironmentSettings, HttpVersion, Network, WireRequest, WireResponse,
+    };
+    use longhaul_http_cache::{Config, HttpCache};
+    use longhaul_storage::{Location, Profile, SystemClock};
+
+    use super::*;
+    use crate::http_cache::Cache;
+
+    /// Gives each request the same script, which caches may keep for an hour.
+    struct Server;
+
+    impl Network for Server {
+        fn send(
+            &self,
+            _: WireRequest,
+            _: ConnectionKey,
+        ) -> BoxFuture<'static, Result<WireResponse, NetworkError>> {
+            let headers = [("Content-Type", "text/javascript"), ("Cache-Control", "max-age=3600")];
+            let response = WireResponse {
+                status: 200,
+                reason: "OK".into(),
+                version: HttpVersion::Http11,
+                headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+                body: futures::stream::iter([Ok("1".into())]).boxed(),
+                timing: ConnectionTiming::default(),
+                request_start_time: None,
+                remote: None,
+                upgraded: None,
+            };
+            futures::future::ready(Ok(response)).boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_http_cache_answers_is_no_word_of_the_servers() {
+        let (profile, _) = Profile::open(Location::Memory, &[]).unwrap();
+        let cache = HttpCache::open(&profile, Arc::new(SystemClock::new()), Config::default()).unwrap();
+        let services = Services::new(Arc::new(Server)).with_http_cache(Arc::new(Cache(cache.clone())));
+        let loader = FetchLoader(services);
+        let page = EnvironmentSettings::for_url("https://page.test/".parse().unwrap());
+        let client = Arc::new(page);
+        let load = async |cache| {
+            let url = "https://page.test/worker.js".parse().unwrap();
+            let mut request = ScriptRequest::new(url, ScriptKind::TopLevel, Arc::clone(&client));
+            request.cache = cache;
+            loader.load(request).await.unwrap().from
+        };
+        assert_eq!(load(ScriptCache::Default).await, ScriptSource::Network);
+        cache.settled().await;
+        assert_eq!(load(ScriptCache::Default).await, ScriptSource::LocalCache);
+        assert_eq!(load(ScriptCache::NoCache).await, ScriptSource::Network);
+    }
 }

@@ -46,6 +46,21 @@ pub struct ScriptRequest {
     pub referrer_policy: ReferrerPolicy,
 }
 
+impl ScriptRequest {
+    /// The request of a classic worker's script, which the HTTP cache may answer.
+    pub fn new(url: Url, kind: ScriptKind, client: Arc<EnvironmentSettings>) -> Self {
+        Self {
+            url,
+            kind,
+            worker_type: WorkerType::Classic,
+            cache: ScriptCache::Default,
+            client,
+            referrer: None,
+            referrer_policy: ReferrerPolicy::Empty,
+        }
+    }
+}
+
 /// Which script of a worker this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScriptKind {
