@@ -92,7 +92,10 @@ fn plain_ones(urls: &[Url], now: SystemTime) {
         }
         // The host itself as a domain leads to the hosts beneath it too, unless it is an address or everybody's.
         let jar = CookieJar::new(Arc::new(ManualClock::new(now)));
-        if jar.set_cookie(from, format!("n=v; Path=/; Domain={host}").as_bytes(), &context).is_err() {
+        // A host may have a semicolon, which ends what can be said of it.
+        if host.contains(';')
+            || jar.set_cookie(from, format!("n=v; Path=/; Domain={host}").as_bytes(), &context).is_err()
+        {
             continue;
         }
         let alone = jar.cookies().iter().any(|cookie| cookie.host_only);
