@@ -13,9 +13,9 @@ const LONGEST: u64 = 400 * 86_400;
 /// `Set-Cookie`. Input: the values of headers, one a line, set one after the other from `https://www.page.test/dir/page`. A line that
 /// begins with `@` is a URL instead, from which a plain cookie is set.
 ///
-/// Asserts that a plain cookie goes just where hosts and paths match, that a second parser, written from RFC 6265bis alone, finds the same cookie with the same attributes, that a refused one
-/// had a reason, that what is set is sent and nothing else, that expired cookies are gone, and that what is sent has no control
-/// character but tabs.
+/// Asserts that a plain cookie goes just where hosts and paths match, that a second parser, written from RFC 6265bis alone, finds the
+/// same cookie with the same attributes, that a refused one had a reason, that nobody overlays what is secure without a secure URL, that
+/// what is set is sent and nothing else, that expired cookies are gone, and that what is sent has no control character but tabs.
 pub fn cookies(data: &[u8]) {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let url: Url = "https://www.page.test/dir/page".parse().expect("a URL");
@@ -42,6 +42,7 @@ pub fn cookies(data: &[u8]) {
             (Ok(()), Some(expected)) => {
                 assert!(!expected.refused(), "it was kept: {expected:?}");
                 expected.is(&kept, now);
+                secure_ones_stay(&alone, &kept);
             }
             (Err(_), Some(expected)) => {
                 assert!(expected.refused(), "it was refused: {outcome:?} {expected:?}");
@@ -64,6 +65,25 @@ pub fn cookies(data: &[u8]) {
     assert_eq!(parts, sent, "{kept:?} as {}", header.escape_ascii());
     assert_eq!(jar.clear_host("www.page.test"), kept.len());
     assert_eq!(jar.cookie_header(&url, &context), None);
+}
+
+/// Over HTTP nobody replaces what is secure, nor hides it: <https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-storage-model>.
+fn secure_ones_stay(jar: &CookieJar, kept: &[longhaul_cookies::Cookie]) {
+    let [cookie] = kept else { return };
+    if cookie.partition.is_some() {
+        return;
+    }
+    let url: Url = "http://www.page.test/dir/page".parse().expect("a URL");
+    let other: Vec<u8> = cookie.name.chars().map(|character| character as u8).chain(*b"=other").collect();
+    let set = jar.set_cookie(&url, &other, &RetrievalContext::default());
+    // Its path would be the page's directory.
+    let is_beneath = matches!(cookie.path.as_str(), "/" | "/dir");
+    let name = cookie.name.to_ascii_lowercase();
+    let promises = ["__secure-", "__host-", "__http-"].iter().any(|prefix| name.starts_with(prefix));
+    assert_eq!(set.is_err(), promises || (cookie.secure && is_beneath), "{cookie:?}");
+    if set.is_err() {
+        assert_eq!(jar.cookies(), kept);
+    }
 }
 
 /// <https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-cookie-header-field>, of cookies with a domain and
