@@ -5,8 +5,8 @@
 
 #![forbid(unsafe_code)]
 
-/// The public suffix of a domain, in lower case and without an address's digits: what anybody can have a domain beneath, such as `co.uk`.
-/// A domain that no rule names has its last label. None for the empty domain.
+/// The public suffix of a domain: what anybody can have a domain beneath, such as `co.uk`. One that no rule names has its last label; the
+/// empty one has none. The domain is in lower case, and no address.
 ///
 /// <https://url.spec.whatwg.org/#host-public-suffix>
 pub fn public_suffix(domain: &str) -> Option<&str> {

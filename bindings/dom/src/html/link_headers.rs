@@ -13,7 +13,8 @@ use crate::dom::node::NodeRef;
 /// <https://html.spec.whatwg.org/#process-link-headers>
 ///
 /// NOTE: both phases are one, since the viewport that media queries are asked about is known from the beginning. What leads from
-/// elsewhere (`anchor`) is no matter of this document's, as in browsers.
+/// elsewhere (`anchor`) is no matter of this document's, as in browsers. FIXME: the other relations (`preconnect`, `modulepreload`) and the
+/// links of early hints.
 pub(super) fn process_link_headers(
     realm: &dyn Realm,
     window: &WindowGlobal,
@@ -31,7 +32,8 @@ pub(super) fn process_link_headers(
     }
 }
 
-/// <https://html.spec.whatwg.org/#preload>, up to its fetch.
+/// <https://html.spec.whatwg.org/#preload>, up to its fetch. FIXME: the document's map of preloaded resources: what asks for the same later
+/// finds it in the HTTP cache or fetches it again.
 fn preload(window: &WindowGlobal, link: &Link, parse_url: impl Fn(&str) -> Option<Url>) -> Option<Request> {
     if link.attribute("media").is_some_and(|media| !media_query::matches(media)) {
         return None;
