@@ -140,30 +140,29 @@ impl XMLHttpRequest {
             return;
         }
         let wait = Duration::from_millis(timeout).saturating_sub(elapsed);
-        let (this, agent, id) = (Arc::clone(self), Arc::clone(realm.agent()), realm.id());
-        realm.agent().spawn(
-            async move {
-                tokio::time::sleep(wait).await;
-                let over = move |realm: &dyn Realm| {
-                    let controller = {
-                        let mut state = this.state();
-                        let limit = Duration::from_millis(u64::from(state.timeout));
-                        let is_over = state.timeout != 0 && state.started.elapsed() >= limit;
-                        if state.generation != generation || !state.send || !is_over {
-                            return;
-                        }
-                        state.controller.take()
-                    };
-                    if let Some(controller) = controller {
-                        controller.terminate();
+        // NOTE: the agent stays alive for the fetch, and not for a time that is not over when the fetch is.
+        let (this, agent, id) = (Arc::downgrade(self), Arc::downgrade(realm.agent()), realm.id());
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            let (Some(this), Some(agent)) = (this.upgrade(), agent.upgrade()) else { return };
+            let over = move |realm: &dyn Realm| {
+                let controller = {
+                    let mut state = this.state();
+                    let limit = Duration::from_millis(u64::from(state.timeout));
+                    let is_over = state.timeout != 0 && state.started.elapsed() >= limit;
+                    if state.generation != generation || !state.send || !is_over {
+                        return;
                     }
-                    // It throws for synchronous requests only.
-                    let _ = this.fail(realm, Failure::Timeout);
+                    state.controller.take()
                 };
-                agent.queue_task(TaskSource::Networking, id, Box::new(over));
-            }
-            .boxed(),
-        );
+                if let Some(controller) = controller {
+                    controller.terminate();
+                }
+                // It throws for synchronous requests only.
+                let _ = this.fail(realm, Failure::Timeout);
+            };
+            agent.queue_task(TaskSource::Networking, id, Box::new(over));
+        });
     }
 
     /// Step 10 of `send()`.

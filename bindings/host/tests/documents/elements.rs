@@ -274,3 +274,13 @@ async fn a_body_has_the_handlers_of_its_window() {
         .await;
     opened.expect(&["function true", "text true", "true true null null true", "function", "null"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_ends_with_its_requests_and_not_with_their_timeouts() {
+    let page =
+        "<script>const request = new XMLHttpRequest(); request.open('GET', '/there'); request.timeout = 1e8;
+        request.onload = () => console.log(request.responseText); request.send()</script>";
+    let opened = Site::new().page(page).file("/there", &[], "here").open().await;
+    opened.expect(&["here"]);
+    assert!(opened.end.is_some());
+}
