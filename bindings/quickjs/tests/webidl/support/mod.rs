@@ -28,14 +28,40 @@ type Task = (RealmId, Box<dyn FnOnce(&dyn Realm) + Send>);
 #[derive(Default)]
 struct State {
     tasks: VecDeque<Task>,
+    spawned: Vec<BoxFuture<'static, ()>>,
     running: usize,
 }
 
-/// An agent whose futures run on threads of their own.
+/// An agent whose futures run on threads of their own, once it settles: none is done while a script runs.
 #[derive(Default)]
 pub struct Agent {
     state: Mutex<State>,
     changed: Condvar,
+}
+
+impl Agent {
+    /// The next task, when one has come before no future is left.
+    fn next_task(self: &Arc<Self>) -> Option<Task> {
+        let mut state = self.state.lock().unwrap();
+        loop {
+            for future in std::mem::take(&mut state.spawned) {
+                state.running += 1;
+                let agent = Arc::clone(self);
+                std::thread::spawn(move || {
+                    executor::block_on(future);
+                    agent.state.lock().unwrap().running -= 1;
+                    agent.changed.notify_all();
+                });
+            }
+            if let Some(task) = state.tasks.pop_front() {
+                return Some(task);
+            }
+            if state.running == 0 {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap();
+        }
+    }
 }
 
 /// The handle of an [`Agent`].
@@ -43,13 +69,8 @@ pub struct Handle(pub Arc<Agent>);
 
 impl AgentHandle for Handle {
     fn spawn(&self, future: BoxFuture<'static, ()>) {
-        self.0.state.lock().unwrap().running += 1;
-        let agent = Arc::clone(&self.0);
-        std::thread::spawn(move || {
-            executor::block_on(future);
-            agent.state.lock().unwrap().running -= 1;
-            agent.changed.notify_all();
-        });
+        self.0.state.lock().unwrap().spawned.push(future);
+        self.0.changed.notify_all();
     }
 
     fn queue_task(&self, _: TaskSource, realm: RealmId, task: Box<dyn FnOnce(&dyn Realm) + Send>) {
@@ -220,23 +241,8 @@ impl Page {
 
     /// Runs tasks until no future is left.
     pub fn settle(&self) {
-        loop {
-            let task = {
-                let mut state = self.agent.state.lock().unwrap();
-                loop {
-                    if let Some(task) = state.tasks.pop_front() {
-                        break Some(task);
-                    }
-                    if state.running == 0 {
-                        break None;
-                    }
-                    state = self.agent.changed.wait(state).unwrap();
-                }
-            };
-            match task {
-                Some((realm, task)) => self.engine.run_task(realm, task),
-                None => return,
-            }
+        while let Some((realm, task)) = self.agent.next_task() {
+            self.engine.run_task(realm, task);
         }
     }
 
