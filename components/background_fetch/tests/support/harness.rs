@@ -59,7 +59,14 @@ impl Harness {
         let policy = Policy { limits: limits.clone(), retry: retry.clone() };
         Harness {
             scheduler: Scheduler::new(policy, seed, Connectivity::Online),
-            model: Model { now: Duration::ZERO, online: true, fetches: BTreeMap::new(), limits, retry },
+            model: Model {
+                now: Duration::ZERO,
+                online: true,
+                fetches: BTreeMap::new(),
+                storage_keys: Vec::new(),
+                limits,
+                retry,
+            },
             wake: None,
             next_key: 1,
             events: 0,
@@ -102,6 +109,10 @@ impl Harness {
         }
         self.model.nothing_is_left_out();
         assert_eq!(self.scheduler.running(), self.model.running_count());
+    }
+
+    /// Both know the same background fetches.
+    fn agree_on_what_is_active(&self) {
         for key in 1..self.next_key {
             assert_eq!(self.scheduler.is_active(key), self.model.fetches.contains_key(&key));
         }
@@ -188,6 +199,7 @@ impl Harness {
                 }
             }
         }
+        self.agree_on_what_is_active();
     }
 
     /// Whatever happened: with a network, no pauses and servers that answer, everything settles.
@@ -207,5 +219,6 @@ impl Harness {
             let until = self.wake.map_or(Duration::ZERO, |wake| wake.saturating_sub(self.model.now));
             self.pass(until.max(Duration::from_secs(3600)));
         }
+        self.agree_on_what_is_active();
     }
 }

@@ -41,9 +41,16 @@ pub struct ModelRecord {
 
 #[derive(Clone, Debug)]
 pub struct ModelFetch {
-    pub storage_key: String,
+    /// The position of its name.
+    pub storage_key: usize,
     pub paused: bool,
     pub records: Vec<ModelRecord>,
+}
+
+impl ModelFetch {
+    pub fn running(&self) -> usize {
+        self.records.iter().filter(|record| matches!(record.state, State::Runs { .. })).count()
+    }
 }
 
 /// What an event must bring about, in any order.
@@ -59,6 +66,8 @@ pub struct Model {
     pub now: Duration,
     pub online: bool,
     pub fetches: BTreeMap<FetchKey, ModelFetch>,
+    /// The names of storage keys that there ever were.
+    pub storage_keys: Vec<String>,
     pub limits: Limits,
     pub retry: RetryPolicy,
 }
@@ -91,7 +100,19 @@ impl Model {
     }
 
     pub fn running_count(&self) -> usize {
-        self.fetches.keys().map(|key| self.of_fetch(*key)).sum()
+        self.fetches.values().map(ModelFetch::running).sum()
+    }
+
+    /// The record that an attempt runs for.
+    fn record_of(&mut self, attempt: AttemptId) -> Option<(FetchKey, usize, &mut ModelRecord)> {
+        self.fetches.iter_mut().find_map(|(key, fetch)| {
+            let of_attempt = |record: &ModelRecord| match record.state {
+                State::Runs { attempt: other, .. } => other == attempt,
+                _ => false,
+            };
+            let index = fetch.records.iter().position(of_attempt)?;
+            Some((*key, index, &mut fetch.records[index]))
+        })
     }
 
     /// Those of which nothing was heard for too long, the oldest attempt first.
@@ -259,11 +280,12 @@ impl Model {
                     failing_for: None,
                     best: 0,
                 });
-                let fetch = ModelFetch {
-                    storage_key: new.storage_key.clone(),
-                    paused: new.paused,
-                    records: records.collect(),
-                };
+                let known = self.storage_keys.iter().position(|name| *name == new.storage_key);
+                let storage_key = known.unwrap_or_else(|| {
+                    self.storage_keys.push(new.storage_key.clone());
+                    self.storage_keys.len() - 1
+                });
+                let fetch = ModelFetch { storage_key, paused: new.paused, records: records.collect() };
                 self.fetches.insert(new.key, fetch);
             }
             Event::Pause(key) if known(self, key) => {
@@ -306,8 +328,7 @@ impl Model {
                 }
             }
             Event::Progress { attempt, position } => {
-                if let Some((key, index, _)) = self.running().into_iter().find(|(.., a)| a == attempt) {
-                    let record = &mut self.fetches.get_mut(&key).unwrap().records[index];
+                if let Some((.., record)) = self.record_of(*attempt) {
                     record.state = State::Runs { attempt: *attempt, silent_for: Duration::ZERO };
                     if *position > record.best {
                         record.best = *position;
@@ -318,13 +339,12 @@ impl Model {
                 }
             }
             Event::Sent(attempt) => {
-                if let Some((key, index, _)) = self.running().into_iter().find(|(.., a)| a == attempt) {
-                    let record = &mut self.fetches.get_mut(&key).unwrap().records[index];
+                if let Some((.., record)) = self.record_of(*attempt) {
                     record.state = State::Runs { attempt: *attempt, silent_for: Duration::ZERO };
                 }
             }
             Event::Ended { attempt, outcome } => {
-                if let Some((key, index, _)) = self.running().into_iter().find(|(.., a)| a == attempt) {
+                if let Some((key, index, _)) = self.record_of(*attempt) {
                     self.fail(key, index, outcome, &mut expected);
                 }
             }
@@ -342,20 +362,18 @@ impl Model {
         expected
     }
 
-    pub fn of_fetch(&self, key: FetchKey) -> usize {
-        let records = &self.fetches[&key].records;
-        records.iter().filter(|record| matches!(record.state, State::Runs { .. })).count()
+    /// How many run of each background fetch, beside its storage key.
+    fn running_of_each(&self) -> Vec<(usize, usize)> {
+        self.fetches.values().map(|fetch| (fetch.storage_key, fetch.running())).collect()
     }
 
-    fn has_a_place(&self, key: FetchKey) -> bool {
-        let storage_key = &self.fetches[&key].storage_key;
+    fn has_a_place(&self, fetch: &ModelFetch, running_of_each: &[(usize, usize)]) -> bool {
         let (mut total, mut of_key) = (0, 0);
-        for (other, fetch) in &self.fetches {
-            let running = self.of_fetch(*other);
+        for (storage_key, running) in running_of_each {
             total += running;
-            of_key += if fetch.storage_key == *storage_key { running } else { 0 };
+            of_key += if *storage_key == fetch.storage_key { *running } else { 0 };
         }
-        let of_fetch = self.of_fetch(key);
+        let of_fetch = fetch.running();
         let l = &self.limits;
         total < l.total
             && of_key < l.per_storage_key
@@ -366,8 +384,9 @@ impl Model {
 
     pub fn start(&mut self, key: FetchKey, index: usize, attempt: AttemptId) {
         assert!(self.online, "an attempt while offline");
-        assert!(!self.fetches[&key].paused, "an attempt while paused");
-        assert!(self.has_a_place(key), "more attempts than allowed");
+        let fetch = &self.fetches[&key];
+        assert!(!fetch.paused, "an attempt while paused");
+        assert!(self.has_a_place(fetch, &self.running_of_each()), "more attempts than allowed");
         let record = &mut self.fetches.get_mut(&key).unwrap().records[index];
         match record.state {
             State::Ready => {}
@@ -387,9 +406,11 @@ impl Model {
             State::Waits { no_later, .. } => no_later <= self.now,
             _ => false,
         };
+        let mut running_of_each = None;
         for (key, fetch) in self.fetches.iter().filter(|(_, fetch)| !fetch.paused) {
             let Some(index) = fetch.records.iter().position(due) else { continue };
-            assert!(!self.has_a_place(*key), "record {index} of {key} could run and does not");
+            let running = running_of_each.get_or_insert_with(|| self.running_of_each());
+            assert!(!self.has_a_place(fetch, running), "record {index} of {key} could run and does not");
         }
     }
 }
