@@ -71,8 +71,13 @@ impl HeaderList {
     ///
     /// <https://fetch.spec.whatwg.org/#concept-header-list-get>
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<Vec<u8>> {
-        let values: Vec<&[u8]> = self.matching(name.as_ref()).map(|header| header.value.as_slice()).collect();
-        (!values.is_empty()).then(|| values.join(b", ".as_slice()))
+        let mut headers = self.matching(name.as_ref());
+        let mut combined = headers.next()?.value.clone();
+        for header in headers {
+            combined.extend_from_slice(b", ");
+            combined.extend_from_slice(&header.value);
+        }
+        Some(combined)
     }
 
     /// The values of that name, one by one.
@@ -140,11 +145,10 @@ impl HeaderList {
         let mut headers = HeaderList::new();
         for name in convert_header_names_to_a_sorted_lowercase_set(self.iter().map(|(name, _)| name)) {
             if name == b"set-cookie" {
-                for value in self.values(&name) {
-                    headers.append(&name, value);
-                }
+                let values = self.values(&name);
+                headers.0.extend(values.map(|value| Header { name: name.clone(), value: value.to_vec() }));
             } else if let Some(value) = self.get(&name) {
-                headers.append(&name, value);
+                headers.0.push(Header { name, value });
             }
         }
         headers
@@ -239,31 +243,29 @@ pub fn get_decode_and_split_value(value: &[u8]) -> Vec<String> {
     // 1.–4.
     let mut position = 0;
     let mut values = Vec::new();
-    let mut temporary: Vec<u8> = Vec::new();
+    // Where the value begins that is collected.
+    let mut temporary = 0;
     // 5. Until the end:
     loop {
         // 5.1. Everything up to a quote or a comma,
         while position < value.len() && !matches!(value[position], b'"' | b',') {
-            temporary.push(value[position]);
             position += 1;
         }
         // 5.2. and, if it was a quote, the quoted string as it stands.
         if position < value.len() && value[position] == b'"' {
-            let end = end_of_quoted_string(value, position);
-            temporary.extend_from_slice(&value[position..end]);
-            position = end;
+            position = end_of_quoted_string(value, position);
             if position < value.len() {
                 continue;
             }
         }
         // 5.3.–5.5. One value is complete.
-        values.push(isomorphic_decode(trim_tab_or_space(&temporary)));
-        temporary.clear();
+        values.push(isomorphic_decode(trim_tab_or_space(&value[temporary..position])));
         // 5.6.–5.8. The end, or on behind the comma.
         if position >= value.len() {
             return values;
         }
         position += 1;
+        temporary = position;
     }
 }
 
