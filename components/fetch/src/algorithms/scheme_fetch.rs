@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use data_url::DataUrl;
 use futures::stream::{self, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
-use url::{Position, Url};
 
 use super::cors_preflight_fetch::MakeCorsPreflight;
 use super::http_fetch::http_fetch;
 use crate::NetworkError;
 use crate::concepts::body::{Body, BodyError};
+use crate::concepts::data_url::data_url_processor;
 use crate::concepts::fetch_params::FetchParams;
 use crate::concepts::mime_sniffing::{RESOURCE_HEADER_LENGTH, computed_mime_type};
 use crate::concepts::mime_type::MimeType;
@@ -64,39 +63,15 @@ fn about(request: &Request) -> Result<Response, NetworkError> {
 }
 
 fn data(request: &Request) -> Result<Response, NetworkError> {
-    // 1.–2. The data: URL processor.
-    let parsed =
-        DataUrl::process(request.current_url().as_str()).map_err(|_| failure("data", "it has no comma"))?;
-    let (bytes, _) = parsed.decode_to_vec().map_err(|_| failure("data", "its base64 cannot be decoded"))?;
-    // 3.–4. NOTE: its MIME type goes through our own parser, as every other.
+    // 1.–2.
+    let data_url =
+        data_url_processor(request.current_url()).map_err(|error| failure("data", error.to_string()))?;
+    // 3.–4.
     let mut response = ok();
-    response.header_list.append("Content-Type", data_url_mime_type(request.current_url()));
-    response.body = Some(Body::from_bytes(bytes));
+    response.header_list.append("Content-Type", data_url.mime_type.to_string());
+    response.body = Some(Body::from_bytes(data_url.body));
     Ok(response)
 }
-
-/// The MIME type that a `data:` URL states, or the one of those that state none.
-///
-/// <https://fetch.spec.whatwg.org/#data-url-processor>
-fn data_url_mime_type(url: &Url) -> String {
-    // 5.–7. What stands before the comma,
-    let text = &url[Position::BeforePath..Position::AfterQuery];
-    let stated = text.split(',').next().unwrap_or_default().trim_matches(ASCII_WHITESPACE);
-    // 11. but for the word that says how the body is written.
-    let without_base64 = stated
-        .split_at_checked(stated.len().wrapping_sub("base64".len()))
-        .filter(|(_, word)| word.eq_ignore_ascii_case("base64"))
-        .and_then(|(before, _)| before.trim_end_matches(' ').strip_suffix(';'));
-    let stated = without_base64.unwrap_or(stated);
-    // 12. Parameters alone are a text's.
-    let text = if stated.starts_with(';') { format!("text/plain{stated}") } else { stated.to_owned() };
-    // 13.–14.
-    text.parse::<MimeType>()
-        .map_or_else(|_| "text/plain;charset=US-ASCII".to_owned(), |mime_type| mime_type.to_string())
-}
-
-/// <https://infra.spec.whatwg.org/#ascii-whitespace>
-const ASCII_WHITESPACE: [char; 5] = ['\t', '\n', '\x0C', '\r', ' '];
 
 /// DEVIATION: the standard says nothing of what a file gives. Its type is told from how it begins.
 async fn file(request: &Request) -> Result<Response, NetworkError> {
