@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::{Origin, Url};
 
+use crate::concepts::csp_list::CspList;
 use crate::concepts::fetch_group::FetchGroup;
 use crate::concepts::header_list::HeaderList;
 use crate::concepts::integrity_policy::IntegrityPolicy;
@@ -149,7 +150,7 @@ pub struct PolicyContainer {
     /// The referrer policy.
     pub referrer_policy: ReferrerPolicy,
     /// The content security policies: the header's value and what it does.
-    pub csp: Vec<(String, CspDisposition)>,
+    pub csp: CspList,
     /// What `'self'` means in them, serialized: the origin that they came from, whoever has inherited them since.
     ///
     /// <https://w3c.github.io/webappsec-csp/#csp-list-self-origin>
@@ -191,7 +192,7 @@ impl PolicyContainer {
             obtain_an_embedder_policy(headers, "Cross-Origin-Embedder-Policy-Report-Only");
         PolicyContainer {
             referrer_policy: ReferrerPolicy::from_headers(headers),
-            csp,
+            csp: csp.into(),
             csp_self_origin: response.unfiltered().url().map(|url| serialize_origin(&url.origin())),
             ip_address_space: response.ip_address_space,
             embedder_policy,
@@ -282,7 +283,7 @@ mod tests {
     #[test]
     fn an_environment_comes_back_from_its_snapshot() {
         let mut environment = EnvironmentSettings::for_url(Url::parse("https://a.example/page").unwrap());
-        environment.policy_container.csp.push(("default-src 'self'".into(), CspDisposition::Enforce));
+        environment.policy_container.csp.push("default-src 'self'".into(), CspDisposition::Enforce);
         let text = serde_json::to_string(&environment.snapshot()).unwrap();
         let back = EnvironmentSettings::from_snapshot(serde_json::from_str(&text).unwrap());
         assert_eq!(back, environment);
@@ -302,7 +303,7 @@ mod tests {
             ("img-src *", CspDisposition::Enforce),
             ("font-src 'none'", CspDisposition::Report),
         ];
-        assert_eq!(policies.csp, expected.map(|(text, disposition)| (text.to_owned(), disposition)));
+        assert_eq!(*policies.csp, expected.map(|(text, disposition)| (text.to_owned(), disposition)));
         assert_eq!(policies.embedder_policy, EmbedderPolicy::RequireCorp);
         assert_eq!(policies.embedder_policy_endpoint, "x");
     }

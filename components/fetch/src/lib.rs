@@ -38,6 +38,7 @@ pub use concepts::cors_check::navigation_tao_check;
 pub use concepts::cors_safelisted_request_header::{
     cors_unsafe_request_header_names, is_cors_safelisted_request_header, is_no_cors_safelisted_request_header,
 };
+pub use concepts::csp_list::CspList;
 pub use concepts::data_url::{DataUrl, InvalidDataUrl, data_url_processor};
 pub use concepts::deferred_fetch::{
     DeferredFetchRecord, InvokeState, Notify, queue_a_deferred_fetch, total_request_length,

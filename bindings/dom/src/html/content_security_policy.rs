@@ -148,7 +148,7 @@ mod tests {
             ("sandbox allow-scripts allow-forms; img-src *", CspDisposition::Enforce),
             ("sandbox", CspDisposition::Report),
         ];
-        let csp = csp.map(|(text, disposition)| (text.to_owned(), disposition)).to_vec();
+        let csp = csp.map(|(text, disposition)| (text.to_owned(), disposition)).into_iter().collect();
         let policies = PolicyContainer { csp, ..PolicyContainer::default() };
         assert_eq!(sandboxes(&policies), ["allow-scripts allow-forms"]);
     }

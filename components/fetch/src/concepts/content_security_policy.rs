@@ -69,7 +69,7 @@ impl PolicyCheck for ContentSecurityPolicies {
         let Some((list, request_for_csp)) = csp_list(request) else { return };
         if !is_page(request) {
             let violations = match request.initiator {
-                Initiator::Prefetch => hint_violations(&list, &request_for_csp, PolicyDisposition::Report),
+                Initiator::Prefetch => hint_violations(list, &request_for_csp, PolicyDisposition::Report),
                 _ => list.report_violations_for_request(&request_for_csp),
             };
             self.report(request, 0, violations);
@@ -84,7 +84,7 @@ impl PolicyCheck for ContentSecurityPolicies {
         if !is_page(request) {
             let (result, violations) = match request.initiator {
                 Initiator::Prefetch => {
-                    let violations = hint_violations(&list, &request_for_csp, PolicyDisposition::Enforce);
+                    let violations = hint_violations(list, &request_for_csp, PolicyDisposition::Enforce);
                     let blocks = !violations.is_empty();
                     (if blocks { CheckResult::Blocked } else { CheckResult::Allowed }, violations)
                 }
@@ -94,7 +94,7 @@ impl PolicyCheck for ContentSecurityPolicies {
             self.report(request, 0, violations);
         }
         if decision == PolicyDecision::Allowed && request.navigation_type == NavigationType::FormSubmission {
-            let (decision, violations) = documents::form_submission(&list, request_for_csp);
+            let (decision, violations) = documents::form_submission(list, request_for_csp);
             self.report(request, 0, violations);
             return decision;
         }
@@ -262,22 +262,10 @@ fn hint_violations(list: &CspList, request: &CspRequest, disposition: PolicyDisp
     violations.collect()
 }
 
-/// A container's policies.
-pub(super) fn list_of(container: &PolicyContainer) -> CspList {
-    let policies = container.csp.iter().map(|(policy, disposition)| {
-        let disposition = match disposition {
-            CspDisposition::Enforce => PolicyDisposition::Enforce,
-            CspDisposition::Report => PolicyDisposition::Report,
-        };
-        Policy::parse(policy, PolicySource::Header, disposition)
-    });
-    CspList(policies.filter(|policy| !policy.directive_set.is_empty()).collect())
-}
-
 /// The policies, and the request as they see it; nothing if there is no policy.
-fn csp_list(request: &Request) -> Option<(CspList, CspRequest)> {
+fn csp_list(request: &Request) -> Option<(&CspList, CspRequest)> {
     let container = policy_container(request).filter(|container| !container.csp.is_empty())?;
-    let list = list_of(container);
+    let list = container.csp.parsed();
     let request = CspRequest {
         url: as_the_socket_knows_it(request, request.url()),
         current_url: as_the_socket_knows_it(request, request.current_url()),

@@ -9,7 +9,7 @@ use content_security_policy::{
 };
 use url::{Origin, Url};
 
-use super::content_security_policy::{decision, list_of, self_origin};
+use super::content_security_policy::{decision, self_origin};
 use super::report::{CspResource, CspViolation, Report, ReportSink};
 use crate::environment::{CspDisposition, EnvironmentSettings, PolicyContainer};
 use crate::services::{InlineContent, PolicyDecision};
@@ -44,7 +44,7 @@ pub(super) fn should_block_inline(
         InlineCheckType::StyleAttribute => "style-src-attr",
     };
     let mut outcome = PolicyDecision::Allowed;
-    for policy in &list_of(&environment.policy_container).0 {
+    for policy in &environment.policy_container.csp.parsed().0 {
         let violated = policy.directive_set.iter().find(|directive| {
             directive.inline_check(&element, kind, policy, source) == CheckResult::Blocked
                 && !trusted(directive)
@@ -65,7 +65,7 @@ pub(super) fn should_block_evaluation(
     environment: &EnvironmentSettings,
     source: &str,
 ) -> PolicyDecision {
-    let list = list_of(&environment.policy_container);
+    let list = environment.policy_container.csp.parsed();
     // NOTE: the crate would cut the sample by bytes, in the middle of a character; it gets no text to cut.
     let (result, violations) = list.is_js_evaluation_allowed("");
     let outcome = decision(result, &violations);
@@ -85,7 +85,7 @@ pub(super) fn should_block_base(
     environment: &EnvironmentSettings,
     base: &Url,
 ) -> PolicyDecision {
-    let list = list_of(&environment.policy_container);
+    let list = environment.policy_container.csp.parsed();
     let own = self_origin(&environment.policy_container, environment.origin.clone());
     let (result, violations) = list.is_base_allowed_for_document(base, &own);
     for violation in &violations {
@@ -118,11 +118,10 @@ pub(super) fn should_block_framing(
         .iter()
         .filter_map(|origin| parse(&origin.ascii_serialization()).or_else(|| parse("data:,")))
         .collect();
-    let (result, violations) = list_of(policies).should_navigation_response_to_navigation_request_be_blocked(
-        &response,
-        &url.origin(),
-        &ancestors,
-    );
+    let (result, violations) = policies
+        .csp
+        .parsed()
+        .should_navigation_response_to_navigation_request_be_blocked(&response, &url.origin(), &ancestors);
     decision(result, &violations)
 }
 

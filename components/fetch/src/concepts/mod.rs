@@ -14,6 +14,7 @@ pub(crate) mod corp;
 pub(crate) mod cors_check;
 pub(crate) mod cors_preflight_cache;
 pub(crate) mod cors_safelisted_request_header;
+pub(crate) mod csp_list;
 pub(crate) mod data_url;
 pub(crate) mod deferred_fetch;
 pub(crate) mod deferred_fetch_quota;

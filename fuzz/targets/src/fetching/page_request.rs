@@ -206,7 +206,7 @@ fn client(page: &Url, choices: &mut Choices<'_>) -> EnvironmentSettings {
             "default-src https://b.test",
         ]);
         let disposition = choices.pick(&[CspDisposition::Enforce, CspDisposition::Report]);
-        container.csp.push((policy.into(), disposition));
+        container.csp.push(policy.into(), disposition);
     }
     client
 }

@@ -162,7 +162,7 @@ fn decisions(container: &PolicyContainer, request: &mut Request) {
     let blocked = blocks(container, request);
     assert!(!blocks(&only_reporting(container), request), "what only reports blocks {}", request.url());
     let mut stricter = container.clone();
-    stricter.csp.push(("default-src 'none'; form-action 'none'".into(), CspDisposition::Enforce));
+    stricter.csp.push("default-src 'none'; form-action 'none'".into(), CspDisposition::Enforce);
     let strictly = blocks(&stricter, request);
     assert!(strictly || !blocked, "one policy more allows {}", request.url());
     // Pages may lead anywhere, and a page that is made ready has no directive.
@@ -177,15 +177,14 @@ fn decisions(container: &PolicyContainer, request: &mut Request) {
 
 fn only_reporting(container: &PolicyContainer) -> PolicyContainer {
     let mut reporting = container.clone();
-    for (_, disposition) in &mut reporting.csp {
-        *disposition = CspDisposition::Report;
-    }
+    reporting.csp =
+        container.csp.iter().map(|(policy, _)| (policy.clone(), CspDisposition::Report)).collect();
     reporting
 }
 
 fn with_one(container: &PolicyContainer, policy: &(String, CspDisposition)) -> PolicyContainer {
     PolicyContainer {
-        csp: vec![policy.clone()],
+        csp: vec![policy.clone()].into(),
         csp_self_origin: container.csp_self_origin.clone(),
         ..PolicyContainer::default()
     }
@@ -228,7 +227,7 @@ fn documents(container: &PolicyContainer, choices: &mut Choices<'_>) {
     assert!(!blocks(&only_reporting(container)), "what only reports blocks {what}");
     let mut stricter = container.clone();
     let nothing = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
-    stricter.csp.push((nothing.into(), CspDisposition::Enforce));
+    stricter.csp.push(nothing.into(), CspDisposition::Enforce);
     assert!(blocks(&stricter), "{what} is allowed where nothing is");
     if blocked {
         assert!(container.csp.iter().any(|policy| blocks(&with_one(container, policy))), "{what}");
