@@ -18,7 +18,7 @@ use crate::prefixes::{keeps_promise, pretends_to_a_prefix};
 use crate::rejection::Rejection;
 use crate::retrieval_context::{CookieApi, RetrievalContext};
 use crate::same_site::{SameSite, is_sent, may_be_set};
-use crate::set_cookie_string::{self, PathAttribute, SetCookieString};
+use crate::set_cookie_string::{PathAttribute, SetCookieString};
 use crate::site::{CookieKey, Fields, Matched};
 use crate::state::{State, UNPARTITIONED};
 
@@ -183,7 +183,7 @@ impl CookieJar {
         if http_equivalent(url).is_none() {
             return Err(Rejection::Url);
         }
-        let cookie = set_cookie_string::parse(header)?;
+        let cookie = SetCookieString::parse(header)?;
         let now = micros(self.clock.now());
         // 2. It has to be something.
         if cookie.name.is_empty() && cookie.value.is_empty() {

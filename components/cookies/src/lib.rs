@@ -34,7 +34,8 @@ pub use jar::{CookieJar, OpenError};
 pub use observers::CookieObserver;
 pub use rejection::Rejection;
 pub use retrieval_context::{CookieApi, RetrievalContext};
-pub use same_site::{DefaultSameSite, SameSiteContext};
+pub use same_site::{DefaultSameSite, SameSite, SameSiteContext};
+pub use set_cookie_string::{PathAttribute, SetCookieString};
 
 /// The tables that this crate keeps in a profile.
 pub static TABLES: &[&TableDefinition] = &[&persistence::COOKIES];

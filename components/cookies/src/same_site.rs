@@ -4,9 +4,12 @@ use crate::config::JarConfig;
 
 /// The same-site-flag of a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SameSite {
+pub enum SameSite {
+    /// It is sent whoever asks.
     None,
+    /// It is sent to its own site, and to where a link from another leads.
     Lax,
+    /// It is sent to its own site alone.
     Strict,
     /// It did not say.
     Default,

@@ -9,73 +9,88 @@ const MAX_NAME_VALUE: usize = 4096;
 /// The most octets of an attribute's value; a longer one is ignored.
 const MAX_ATTRIBUTE: usize = 1024;
 
-/// What a set-cookie-string says. Text is isomorphic: each character is an octet.
+/// What a set-cookie-string says, before anybody asks whether it may be set. Text is isomorphic: each character is an octet.
+///
+/// <https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-set-cookie-header-field>
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SetCookieString {
-    pub(crate) name: String,
-    pub(crate) value: String,
-    /// Seconds since 1970.
-    pub(crate) expires: Option<i64>,
-    /// Seconds from now.
-    pub(crate) max_age: Option<i64>,
-    pub(crate) domain: Option<String>,
-    /// The last path, or nothing where it asks for the default path.
-    pub(crate) path: PathAttribute,
-    pub(crate) secure: bool,
-    pub(crate) http_only: bool,
-    pub(crate) same_site: SameSite,
-    pub(crate) partitioned: bool,
+pub struct SetCookieString {
+    /// Its name, which may be empty.
+    pub name: String,
+    /// Its value, quotes and all.
+    pub value: String,
+    /// When it ends, in seconds since 1970: the last `Expires` that is a date.
+    pub expires: Option<i64>,
+    /// How long it lives, in seconds from now: the last `Max-Age` that is a number. It counts for more than `expires`.
+    pub max_age: Option<i64>,
+    /// The last `Domain`, in lower case and without a dot at its start; an empty one is none to the RFC.
+    pub domain: Option<String>,
+    /// The last `Path`.
+    pub path: PathAttribute,
+    /// `Secure` is there.
+    pub secure: bool,
+    /// `HttpOnly` is there.
+    pub http_only: bool,
+    /// The last `SameSite`.
+    pub same_site: SameSite,
+    /// `Partitioned` is there.
+    pub partitioned: bool,
 }
 
+/// What a set-cookie-string says of the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PathAttribute {
+pub enum PathAttribute {
+    /// Nothing.
     Absent,
-    /// There is one, and it does not begin with a slash.
+    /// What does not begin with a slash, which asks for the default path.
     Default,
+    /// A path.
     Path(String),
 }
 
-/// <https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-set-cookie-header-field>
-pub(crate) fn parse(header: &[u8]) -> Result<SetCookieString, Rejection> {
-    // 1. No control characters but tabs.
-    if header.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
-        return Err(Rejection::ControlCharacter);
-    }
-    let text: String = header.iter().map(|byte| char::from(*byte)).collect();
-    // 2. The attributes begin at the first semicolon.
-    let (pair, attributes) =
-        text.split_once(';').map_or((text.as_str(), None), |(pair, rest)| (pair, Some(rest)));
-    // 3. Without an equals sign there is only a value.
-    let (name, value) = pair.split_once('=').unwrap_or(("", pair));
-    // 4. Whitespace around them is not theirs.
-    let (name, value) = (trim(name), trim(value));
-    // 5. Not too much.
-    if octets(name) + octets(value) > MAX_NAME_VALUE {
-        return Err(Rejection::TooLarge);
-    }
-    let mut cookie = SetCookieString {
-        name: name.to_owned(),
-        value: value.to_owned(),
-        expires: None,
-        max_age: None,
-        domain: None,
-        path: PathAttribute::Absent,
-        secure: false,
-        http_only: false,
-        same_site: SameSite::Default,
-        partitioned: false,
-    };
-    for attribute in attributes.into_iter().flat_map(|attributes| attributes.split(';')) {
-        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        let (name, value) = (trim(name), trim(value));
-        if octets(value) <= MAX_ATTRIBUTE {
-            cookie.attribute(name, value);
-        }
-    }
-    Ok(cookie)
-}
-
 impl SetCookieString {
+    /// <https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-set-cookie-header-field>
+    ///
+    /// # Errors
+    /// When all of it is to be ignored: it holds a control character, or is too large.
+    pub fn parse(header: &[u8]) -> Result<SetCookieString, Rejection> {
+        // 1. No control characters but tabs.
+        if header.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+            return Err(Rejection::ControlCharacter);
+        }
+        let text: String = header.iter().map(|byte| char::from(*byte)).collect();
+        // 2. The attributes begin at the first semicolon.
+        let (pair, attributes) =
+            text.split_once(';').map_or((text.as_str(), None), |(pair, rest)| (pair, Some(rest)));
+        // 3. Without an equals sign there is only a value.
+        let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+        // 4. Whitespace around them is not theirs.
+        let (name, value) = (trim(name), trim(value));
+        // 5. Not too much.
+        if octets(name) + octets(value) > MAX_NAME_VALUE {
+            return Err(Rejection::TooLarge);
+        }
+        let mut cookie = SetCookieString {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            expires: None,
+            max_age: None,
+            domain: None,
+            path: PathAttribute::Absent,
+            secure: false,
+            http_only: false,
+            same_site: SameSite::Default,
+            partitioned: false,
+        };
+        for attribute in attributes.into_iter().flat_map(|attributes| attributes.split(';')) {
+            let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+            let (name, value) = (trim(name), trim(value));
+            if octets(value) <= MAX_ATTRIBUTE {
+                cookie.attribute(name, value);
+            }
+        }
+        Ok(cookie)
+    }
+
     /// The last attribute of a name counts; what is not understood is ignored.
     fn attribute(&mut self, name: &str, value: &str) {
         match name.to_ascii_lowercase().as_str() {
@@ -124,6 +139,10 @@ fn octets(isomorphic: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(header: &[u8]) -> Result<SetCookieString, Rejection> {
+        SetCookieString::parse(header)
+    }
 
     fn pair(header: &str) -> (String, String) {
         let cookie = parse(header.as_bytes()).unwrap();
