@@ -1,9 +1,11 @@
 //! `multipart/form-data`: forms as bytes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use longhaul_idl::runtime::{Exception, ObjectRef};
+use memchr::memmem;
 
 use crate::blob::{BlobData, File, blob_data};
 use crate::form_data::{Entry, EntryValue};
@@ -21,23 +23,19 @@ pub(crate) fn encode_multipart(entries: &[Entry]) -> Result<(Bytes, String), Exc
     let boundary = boundary()?;
     let mut body = Vec::new();
     for Entry { name, value } in entries {
-        let name = escaped(&with_crlf(name));
-        body.extend_from_slice(
-            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"").as_bytes(),
-        );
+        let name = with_crlf(name);
+        let name = escaped(&name);
+        let mut write =
+            |pieces: &[&str]| pieces.iter().for_each(|piece| body.extend_from_slice(piece.as_bytes()));
+        write(&["--", &boundary, "\r\nContent-Disposition: form-data; name=\"", &name, "\""]);
         match value {
-            EntryValue::Text(text) => {
-                body.extend_from_slice(b"\r\n\r\n");
-                body.extend_from_slice(with_crlf(text).as_bytes());
-            }
+            EntryValue::Text(text) => write(&["\r\n\r\n", &with_crlf(text)]),
             EntryValue::File(file) => {
                 let object: ObjectRef = Arc::clone(file) as ObjectRef;
                 let BlobData { bytes, r#type } = blob_data(&object)?;
                 let r#type = if r#type.is_empty() { "application/octet-stream" } else { &r#type };
                 let filename = escaped(file.name());
-                body.extend_from_slice(
-                    format!("; filename=\"{filename}\"\r\nContent-Type: {type}\r\n\r\n").as_bytes(),
-                );
+                write(&["; filename=\"", &filename, "\"\r\nContent-Type: ", r#type, "\r\n\r\n"]);
                 if bytes.len() > LONGEST.saturating_sub(body.len()) {
                     return Err(Exception::range_error("the form is too long"));
                 }
@@ -60,12 +58,18 @@ fn boundary() -> Result<String, Exception> {
 }
 
 /// Every line ends with CR LF.
-fn with_crlf(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
+fn with_crlf(text: &str) -> Cow<'_, str> {
+    match text.contains(['\r', '\n']) {
+        true => text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n").into(),
+        false => text.into(),
+    }
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('\n', "%0A").replace('\r', "%0D").replace('"', "%22")
+fn escaped(text: &str) -> Cow<'_, str> {
+    match text.contains(['\r', '\n', '"']) {
+        true => text.replace('\n', "%0A").replace('\r', "%0D").replace('"', "%22").into(),
+        false => text.into(),
+    }
 }
 
 /// <https://www.rfc-editor.org/rfc/rfc7578>; `None` if the bytes are not that.
@@ -87,7 +91,7 @@ pub(crate) fn parse_multipart(bytes: &[u8], boundary: &[u8], now: i64) -> Option
         rest = rest.strip_prefix(b"\r\n")?;
         let part;
         (part, rest) = parse_part_headers(rest)?;
-        let end = find(rest, &between)?;
+        let end = memmem::find(rest, &between)?;
         let (content, after) = rest.split_at(end);
         rest = &after[between.len()..];
         let value = match part.filename {
@@ -102,18 +106,6 @@ pub(crate) fn parse_multipart(bytes: &[u8], boundary: &[u8], now: i64) -> Option
     }
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    // NOTE: the needle begins with CR, which is rare enough to look for first.
-    let mut from = 0;
-    loop {
-        let next = from + haystack[from..].iter().position(|byte| *byte == needle[0])?;
-        if haystack[next..].starts_with(needle) {
-            return Some(next);
-        }
-        from = next + 1;
-    }
-}
-
 struct Part {
     name: String,
     filename: Option<String>,
@@ -125,7 +117,7 @@ fn parse_part_headers(bytes: &[u8]) -> Option<(Part, &[u8])> {
     let mut disposition = None;
     let mut content_type = None;
     loop {
-        let end = find(rest, b"\r\n")?;
+        let end = memmem::find(rest, b"\r\n")?;
         let (line, after) = rest.split_at(end);
         rest = &after[2..];
         if line.is_empty() {
@@ -180,7 +172,11 @@ fn parse_disposition(value: &[u8]) -> Option<(String, Option<String>)> {
 
 /// NOTE: a byte order mark is a part of the name.
 fn unescaped(text: &[u8]) -> String {
-    utf8_decode_without_bom(text).replace("%0A", "\n").replace("%0D", "\r").replace("%22", "\"")
+    let text = utf8_decode_without_bom(text);
+    match text.contains('%') {
+        true => text.replace("%0A", "\n").replace("%0D", "\r").replace("%22", "\""),
+        false => text,
+    }
 }
 
 /// <https://encoding.spec.whatwg.org/#utf-8-decode-without-bom>
