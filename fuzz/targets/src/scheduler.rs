@@ -12,7 +12,7 @@ use longhaul_background_fetch::scheduler::{Limits, Outcome, RetryPolicy};
 use crate::choices::Choices;
 use harness::{Harness, Op};
 
-/// After so many events things come to an end: an hour without answers is some for each attempt.
+/// After so many events time passes at once and things come to an end: an hour without answers is some for each attempt.
 const MOST_EVENTS: usize = 40;
 
 /// The scheduler: arbitrary operations, faults and times against the reference model that `cargo test` has. Input: choices.
@@ -32,9 +32,11 @@ pub fn scheduler(data: &[u8]) {
         retry.give_up_after = Duration::from_secs(20 * 60);
     }
     let mut harness = Harness::with(u64::from(choices.byte()), limits, retry);
+    harness.sleeps_after = MOST_EVENTS;
     while !choices.is_empty() && harness.events < MOST_EVENTS {
         harness.run(operation(&mut choices));
     }
+    harness.sleeps_after = usize::MAX;
     harness.come_to_an_end();
 }
 

@@ -52,6 +52,8 @@ pub struct Harness {
     pub next_key: FetchKey,
     /// How many events there were.
     pub events: usize,
+    /// After so many events nobody wakes the scheduler while time passes, as on a machine that sleeps.
+    pub sleeps_after: usize,
 }
 
 impl Harness {
@@ -70,6 +72,7 @@ impl Harness {
             wake: None,
             next_key: 1,
             events: 0,
+            sleeps_after: usize::MAX,
         }
     }
 
@@ -121,14 +124,15 @@ impl Harness {
     pub fn pass(&mut self, time: Duration) {
         let end = self.model.now + time;
         let before = self.events;
-        while let Some(wake) = self.wake.filter(|wake| *wake <= end) {
+        while let Some(wake) = self.wake.filter(|wake| *wake <= end && self.events < self.sleeps_after) {
             self.model.pass(wake - self.model.now);
             self.wake = None;
             self.handle(Event::Wake);
             assert!(self.events - before < 100_000, "it never sleeps");
         }
         self.model.pass(end - self.model.now);
-        // A driver may wake it at any other time too.
+        // A driver may wake it at any other time too; it says anew when next.
+        self.wake = None;
         self.handle(Event::Wake);
     }
 

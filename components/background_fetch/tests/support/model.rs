@@ -362,16 +362,12 @@ impl Model {
         expected
     }
 
-    /// How many run of each background fetch, beside its storage key.
-    fn running_of_each(&self) -> Vec<(usize, usize)> {
-        self.fetches.values().map(|fetch| (fetch.storage_key, fetch.running())).collect()
-    }
-
-    fn has_a_place(&self, fetch: &ModelFetch, running_of_each: &[(usize, usize)]) -> bool {
+    fn has_a_place(&self, fetch: &ModelFetch) -> bool {
         let (mut total, mut of_key) = (0, 0);
-        for (storage_key, running) in running_of_each {
+        for other in self.fetches.values() {
+            let running = other.running();
             total += running;
-            of_key += if *storage_key == fetch.storage_key { *running } else { 0 };
+            of_key += if other.storage_key == fetch.storage_key { running } else { 0 };
         }
         let of_fetch = fetch.running();
         let l = &self.limits;
@@ -386,7 +382,7 @@ impl Model {
         assert!(self.online, "an attempt while offline");
         let fetch = &self.fetches[&key];
         assert!(!fetch.paused, "an attempt while paused");
-        assert!(self.has_a_place(fetch, &self.running_of_each()), "more attempts than allowed");
+        assert!(self.has_a_place(fetch), "more attempts than allowed");
         let record = &mut self.fetches.get_mut(&key).unwrap().records[index];
         match record.state {
             State::Ready => {}
@@ -406,11 +402,9 @@ impl Model {
             State::Waits { no_later, .. } => no_later <= self.now,
             _ => false,
         };
-        let mut running_of_each = None;
         for (key, fetch) in self.fetches.iter().filter(|(_, fetch)| !fetch.paused) {
             let Some(index) = fetch.records.iter().position(due) else { continue };
-            let running = running_of_each.get_or_insert_with(|| self.running_of_each());
-            assert!(!self.has_a_place(fetch, running), "record {index} of {key} could run and does not");
+            assert!(!self.has_a_place(fetch), "record {index} of {key} could run and does not");
         }
     }
 }
