@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod choices;
+mod cookie_jar;
 mod facade;
 mod fetching;
 mod network;
@@ -14,6 +15,7 @@ mod runtime;
 mod scheduler;
 mod store;
 
+pub use cookie_jar::cookie_jar;
 pub use facade::request_constructor::request_constructor;
 pub use facade::scripts::{realms, scripts};
 pub use fetching::fetch_algorithm::fetch_algorithm;
@@ -21,6 +23,7 @@ pub use network::http1_server::http1_server;
 pub use network::http2_server::http2_server;
 pub use network::proxy::proxy;
 pub use network::resolver::resolver;
+pub use parsers::content_security_policy::content_security_policy;
 pub use parsers::cookies::cookies;
 pub use parsers::cors_headers::cors_headers;
 pub use parsers::data_url::data_url;
@@ -32,6 +35,7 @@ pub use parsers::mime_type::mime_type;
 pub use parsers::policy_headers::policy_headers;
 pub use parsers::range::range;
 pub use parsers::response_headers::response_headers;
+pub use parsers::urlencoded::urlencoded;
 pub use scheduler::scheduler;
 pub use store::store;
 
@@ -52,6 +56,8 @@ macro_rules! targets {
 }
 
 targets! {
+    content_security_policy,
+    cookie_jar,
     cookies,
     cors_headers,
     data_url,
@@ -73,4 +79,5 @@ targets! {
     scheduler,
     scripts,
     store,
+    urlencoded,
 }

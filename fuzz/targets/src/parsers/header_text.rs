@@ -7,8 +7,13 @@ const MOST: usize = 64;
 
 /// A line `name: value` for each header. Lines that are none are left out.
 pub(crate) fn headers_of(data: &[u8]) -> HeaderList {
+    headers_of_lines(data.split(|byte| *byte == b'\n'))
+}
+
+/// The same of lines that were chosen.
+pub(crate) fn headers_of_lines<'line>(lines: impl Iterator<Item = &'line [u8]>) -> HeaderList {
     let mut list = HeaderList::new();
-    for line in data.split(|byte| *byte == b'\n').take(MOST) {
+    for line in lines.take(MOST) {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
         let (name, value) = (&line[..colon], normalize_header_value(&line[colon + 1..]));
         if is_header_name(name) && is_header_value(value) {

@@ -1,5 +1,6 @@
 //! Parsers of what servers send. Their inputs are what they parse, so that a dictionary and an example help.
 
+pub(crate) mod content_security_policy;
 pub(crate) mod cookies;
 pub(crate) mod cors_headers;
 pub(crate) mod data_url;
@@ -12,3 +13,4 @@ pub(crate) mod mime_type;
 pub(crate) mod policy_headers;
 pub(crate) mod range;
 pub(crate) mod response_headers;
+pub(crate) mod urlencoded;
