@@ -21,9 +21,10 @@ pub(crate) fn domain_matches(host: &str, domain: &str) -> bool {
             && !is_address(host)
 }
 
-/// Whether anybody can have a domain beneath this one.
+/// Whether anybody can have a domain beneath this one. NOTE: so it is with what is no name of the DNS, such as `a..b`: it has no site but
+/// itself, and what is set for it would go nowhere else.
 pub(crate) fn is_public_suffix(domain: &str) -> bool {
-    !is_address(domain) && longhaul_public_suffix::public_suffix(domain) == Some(domain)
+    !is_address(domain) && longhaul_public_suffix::registrable_domain(domain).is_none()
 }
 
 /// What groups the hosts that can share cookies: the registrable domain, or the host where there is none.

@@ -6,14 +6,14 @@
 #![forbid(unsafe_code)]
 
 /// The public suffix of a domain: what anybody can have a domain beneath, such as `co.uk`. One that no rule names has its last label; the
-/// empty one has none. The domain is in lower case, and no address.
+/// empty one has none, and neither has one that ends with an empty label. The domain is in lower case, and no address.
 ///
 /// <https://url.spec.whatwg.org/#host-public-suffix>
 pub fn public_suffix(domain: &str) -> Option<&str> {
     with_the_roots_dot(domain, psl::suffix_str)
 }
 
-/// The domain's registrable domain, its public suffix and the label before it; none for what is a public suffix itself.
+/// The domain's registrable domain, its public suffix and the label before it; none for what is a public suffix itself or has none.
 ///
 /// <https://url.spec.whatwg.org/#host-registrable-domain>
 pub fn registrable_domain(domain: &str) -> Option<&str> {
@@ -24,6 +24,11 @@ pub fn registrable_domain(domain: &str) -> Option<&str> {
 fn with_the_roots_dot(domain: &str, end: impl Fn(&str) -> Option<&str>) -> Option<&str> {
     let bare = domain.strip_suffix('.').unwrap_or(domain);
     let end = end(bare)?;
+    let labels = bare.get(bare.len() - end.len()..)?;
+    // What has an empty label is no name of the DNS, and the list says nothing of it.
+    if labels.split('.').any(str::is_empty) {
+        return None;
+    }
     domain.get(bare.len() - end.len()..)
 }
 
@@ -55,5 +60,24 @@ mod tests {
         assert_eq!(public_suffix("a.example.co.uk."), Some("co.uk."));
         assert_eq!(registrable_domain("a.example.co.uk."), Some("example.co.uk."));
         assert_eq!(registrable_domain("co.uk."), None);
+    }
+
+    #[test]
+    fn empty_labels_are_in_no_domain() {
+        for (domain, suffix, registrable) in [
+            (".", None, None),
+            ("0..", None, None),
+            ("a.example.com..", None, None),
+            ("a..com", Some("com"), None),
+            // What stands before the domain is not its own.
+            (".example.com", Some("com"), Some("example.com")),
+            ("a...example.com", Some("com"), Some("example.com")),
+        ] {
+            assert_eq!(
+                (public_suffix(domain), registrable_domain(domain)),
+                (suffix, registrable),
+                "{domain}"
+            );
+        }
     }
 }

@@ -53,6 +53,19 @@ fn public_suffixes_share_no_cookies() {
 }
 
 #[test]
+fn what_is_no_name_of_the_dns_shares_no_cookies() {
+    let jar = Jar::default();
+    // An empty label belongs to nobody, and so does what stands before it.
+    jar.set("https://0../", "a=b; Domain=0..").unwrap();
+    assert_eq!(jar.get("https://0../"), "a=b");
+    assert_eq!(jar.get("https://127.0../"), "");
+    assert_eq!(jar.set("https://a.b..c/", "a=b; Domain=b..c"), Err(Rejection::PublicSuffix));
+    // Before a domain it may stand.
+    jar.set("https://example.com/", "c=d; Domain=example.com").unwrap();
+    assert_eq!(jar.get("https://a..example.com/"), "c=d");
+}
+
+#[test]
 fn secure_cookies_come_over_secure_connections() {
     let jar = Jar::default();
     assert_eq!(jar.set("http://a.example/", "a=b; Secure"), Err(Rejection::SecureOverInsecure));
