@@ -81,6 +81,8 @@ impl Suite {
         let mut command = Command::new(env!("CARGO_BIN_EXE_longhaul-wpt"));
         command.args(["run", "--expectations", "none", "--wpt"]).arg(self.folder.path().join("suite"));
         command.arg("--ports").args(self.ports.map(|port| port.to_string())).args(arguments);
+        // What a run that is killed leaves lies there too.
+        command.env("TMPDIR", self.folder.path());
         command
     }
 

@@ -48,8 +48,6 @@ pub struct Server {
     process: Option<Child>,
     /// The server ends when this does, and so with our process, however that ends.
     stdin: Option<ChildStdin>,
-    /// The suite's own server reads it.
-    config: Option<NamedTempFile>,
 }
 
 /// The ports of a server that tests are reached by.
@@ -148,7 +146,7 @@ impl Server {
             _ => vec![host.clone(), HOST.to_owned(), OTHER_HOST.to_owned()],
         };
         let ports = Ports { http, ..Ports::default() };
-        Ok(Server { host, hosts, ports, cacert, process: None, stdin: None, config: None })
+        Ok(Server { host, hosts, ports, cacert, process: None, stdin: None })
     }
 
     /// Starts the checkout's own server, or ours if it has none, and waits until it answers.
@@ -263,13 +261,14 @@ impl Server {
 
     fn start_theirs(&mut self, program: &Path, checkout: &Path) -> Result<PathBuf, ServerError> {
         let ports = self.ports;
-        let config = self.config.insert(config(ports)?).path().to_owned();
+        // It is read by the time that the server answers, and gone from then on, however the run ends.
+        let config = config(ports)?;
         let mut command = Command::new("sh");
         command
             .args(["-c", UNTIL_EOF, "sh"])
             .arg(program)
             .args(["serve", "--config"])
-            .arg(config)
+            .arg(config.path())
             .current_dir(checkout)
             .stdout(Stdio::null());
         let process = self.spawn(&mut command)?;
