@@ -15,7 +15,7 @@ use super::element_fetch::fire;
 use super::navigate::{self, Handling, Navigation};
 use super::permissions_policy::{DEFERRED_FETCH, DEFERRED_FETCH_MINIMAL, Feature};
 use super::session_history::{Entry, Place, SessionHistory};
-use super::{ElementState, WindowGlobal, content_security_policy, loading};
+use super::{ElementState, WindowGlobal, content_security_policy, loading, new_document};
 use crate::dom::node::{Node, NodeRef, lock};
 
 /// How deep frames may be nested.
@@ -487,7 +487,7 @@ impl BrowsingContext {
             *lock(&context.opener) = Arc::downgrade(&me);
             context.auxiliary.store(true, Ordering::Relaxed);
         }
-        navigate::initial_document(&context, &active)?;
+        new_document::initial_document(&context, &active)?;
         lock(&self.opened).push(Arc::clone(&context));
         Some(context)
     }
@@ -584,7 +584,7 @@ pub(super) fn frame_inserted(realm: &dyn Realm, element: &NodeRef) {
     let name = element.attr("name").unwrap_or_default();
     let context = BrowsingContext::new(Some(&parent), Some(element), &name, parent.maker.clone());
     update_sandbox(&context, element);
-    if navigate::initial_document(&context, &window).is_none() {
+    if new_document::initial_document(&context, &window).is_none() {
         return;
     }
     if let Some(slot) = slot(element) {
@@ -607,7 +607,7 @@ pub(super) fn frame_removed(realm: &dyn Realm, element: &NodeRef) {
     if let Some(parent) = context.parent() {
         lock(&parent.children).retain(|child| !Arc::ptr_eq(child, &context));
     }
-    navigate::unload(&context);
+    new_document::unload(&context);
     context.close();
     context.release_container(realm);
 }

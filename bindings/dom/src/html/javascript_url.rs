@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::browsing_context::BrowsingContext;
-use super::navigate::replace_by_text;
+use super::new_document::replace_by_text;
 use super::{WindowGlobal, content_security_policy};
 
 /// Runs the URL's script in the document that is shown, in a task of its own; a string that it gives is the next document.

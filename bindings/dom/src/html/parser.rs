@@ -19,7 +19,7 @@ use longhaul_idl::DocumentReadyState;
 use longhaul_idl::runtime::{Exception, Realm, TaskSource, Value};
 
 use super::xml_parser::{Advance, PageParser};
-use super::{document, loading, navigate, script_element};
+use super::{document, load_document, loading, script_element};
 use crate::dom::element::create_element;
 use crate::dom::mutation;
 use crate::dom::node::{Node, NodeData, NodeRef, lock, object};
@@ -294,7 +294,7 @@ pub(super) fn open(realm: &dyn Realm, document: &NodeRef) -> Result<(), Exceptio
         && let Some(window) = data.window()
     {
         // It will have been loaded once more.
-        navigate::tell_container(realm, &window);
+        load_document::tell_container(realm, &window);
     }
     let parser = Parser::new(Kind::Html(HtmlParser::new(document)));
     PARSERS.with_borrow_mut(|parsers| parsers.insert(key(document), parser));

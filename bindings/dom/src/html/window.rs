@@ -424,7 +424,7 @@ impl WindowMethods for WindowGlobal {
     fn close(self: &Arc<Self>, _: &dyn Realm) -> Result<(), Exception> {
         // NOTE: only what a script has opened may be closed by one.
         if self.context.frame().is_none() && self.context.opener().is_some() {
-            super::navigate::unload(&self.context);
+            super::new_document::unload(&self.context);
             self.context.close();
         }
         Ok(())
