@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::fairness::StorageKeyNumber;
-use super::{AttemptId, RecordResult, Repeat};
+use super::{AttemptId, FetchKey, RecordResult, Repeat};
 use crate::registration::FailureReason;
 
 /// Why a record waits for a time.
@@ -16,11 +16,20 @@ pub(super) enum Pause {
     RetryAfter,
 }
 
+/// An attempt that runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    pub(super) fetch: FetchKey,
+    pub(super) record: usize,
+    /// When something was last heard of it.
+    pub(super) alive: Duration,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RecordState {
     Waiting,
     Until { time: Duration, why: Pause },
-    Running { attempt: AttemptId, alive: Duration },
+    Running(AttemptId),
     Settled(RecordResult),
 }
 
@@ -97,13 +106,13 @@ impl Fetch {
         match std::mem::replace(&mut record.state, state.clone()) {
             RecordState::Waiting => drop(self.waiting.remove(&index)),
             RecordState::Until { time, .. } => drop(self.until.remove(&(time, index))),
-            RecordState::Running { .. } => self.running -= 1,
+            RecordState::Running(_) => self.running -= 1,
             RecordState::Settled(_) => self.unsettled += 1,
         }
         match state {
             RecordState::Waiting => drop(self.waiting.insert(index)),
             RecordState::Until { time, .. } => drop(self.until.insert((time, index))),
-            RecordState::Running { .. } => self.running += 1,
+            RecordState::Running(_) => self.running += 1,
             RecordState::Settled(result) => {
                 self.unsettled -= 1;
                 self.total_exceeded |= result == RecordResult::Failure(FailureReason::DownloadTotalExceeded);

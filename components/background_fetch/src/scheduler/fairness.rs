@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::active_fetch::Attempt;
 use super::{Action, AttemptId, Connectivity, FetchKey, RecordState, Scheduler};
 
 /// Remembers in which order storage keys and background fetches were served last.
@@ -97,10 +98,10 @@ impl Scheduler {
             };
             let attempt = AttemptId(self.next_attempt);
             self.next_attempt += 1;
-            fetch.set_state(index, RecordState::Running { attempt, alive: now });
+            fetch.set_state(index, RecordState::Running(attempt));
             *running_of_key.entry(fetch.storage_key).or_default() += 1;
             self.turns.serve(fetch.storage_key, key);
-            self.attempts.insert(attempt, (key, index));
+            self.attempts.insert(attempt, Attempt { fetch: key, record: index, alive: now });
             self.actions.push(Action::Start { fetch: key, record: index, attempt });
         }
     }

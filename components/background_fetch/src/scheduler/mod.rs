@@ -18,7 +18,7 @@ use std::fmt;
 use std::ops::Bound;
 use std::time::Duration;
 
-use self::active_fetch::{Failing, Fetch, Pause, Record, RecordState};
+use self::active_fetch::{Attempt, Failing, Fetch, Pause, Record, RecordState};
 pub use self::perform::{FetchResult, RecordResult};
 pub use self::retry::{RetryPolicy, SplitMix64};
 
@@ -248,8 +248,8 @@ pub struct Scheduler {
     random: SplitMix64,
     connectivity: Connectivity,
     fetches: BTreeMap<FetchKey, Fetch>,
-    /// Where each running attempt belongs.
-    attempts: BTreeMap<AttemptId, (FetchKey, usize)>,
+    /// Those that run.
+    attempts: BTreeMap<AttemptId, Attempt>,
     next_attempt: u64,
     /// The numbers of storage keys, and how many background fetches each has.
     storage_keys: BTreeMap<String, (fairness::StorageKeyNumber, usize)>,
@@ -403,7 +403,7 @@ impl Scheduler {
                 failing.gathered = failing.at(now);
                 failing.counting_since = None;
             }
-            if let RecordState::Running { attempt, .. } = record.state {
+            if let RecordState::Running(attempt) = record.state {
                 // A request that must not be repeated goes on: it may yet get through.
                 if record.repeat == Repeat::Allowed {
                     fetch.set_state(index, RecordState::Waiting);
@@ -429,13 +429,14 @@ impl Scheduler {
     }
 
     fn progress(&mut self, now: Duration, attempt: AttemptId, position: u64) {
-        let Some(&(key, index)) = self.attempts.get(&attempt) else { return };
+        let Some(Attempt { fetch: key, record: index, alive }) = self.attempts.get_mut(&attempt) else {
+            return;
+        };
+        *alive = now;
+        let (key, index) = (*key, *index);
         let Some(fetch) = self.fetches.get_mut(&key) else { return };
         fetch.received_anything |= position > 0;
         let Some(record) = fetch.records.get_mut(index) else { return };
-        if let RecordState::Running { alive, .. } = &mut record.state {
-            *alive = now;
-        }
         // NOTE: only what goes beyond all that was ever stored is progress. A server that lets every download start
         // again from zero would otherwise be retried for ever.
         if position > record.high_water {
@@ -449,9 +450,7 @@ impl Scheduler {
     }
 
     fn sent(&mut self, now: Duration, attempt: AttemptId) {
-        let Some(&(key, index)) = self.attempts.get(&attempt) else { return };
-        let record = self.fetches.get_mut(&key).and_then(|fetch| fetch.records.get_mut(index));
-        if let Some(Record { state: RecordState::Running { alive, .. }, .. }) = record {
+        if let Some(Attempt { alive, .. }) = self.attempts.get_mut(&attempt) {
             *alive = now;
         }
     }
@@ -459,18 +458,11 @@ impl Scheduler {
     /// An attempt of which nothing was heard for too long ends here, whatever the fetcher's own timeouts do.
     fn cancel_silent_attempts(&mut self, now: Duration) {
         let limit = self.policy.retry.silence;
-        let silent: Vec<(AttemptId, FetchKey, usize)> = self
-            .attempts
-            .iter()
-            .filter_map(|(attempt, &(key, index))| match self.fetches.get(&key)?.records.get(index)?.state {
-                RecordState::Running { alive, .. } if now >= alive.saturating_add(limit) => {
-                    Some((*attempt, key, index))
-                }
-                _ => None,
-            })
-            .collect();
-        for (attempt, key, index) in silent {
-            self.actions.push(Action::Cancel { fetch: key, record: index, attempt });
+        let is_silent = |(_, attempt): &(&AttemptId, &Attempt)| now >= attempt.alive.saturating_add(limit);
+        let silent: Vec<(AttemptId, Attempt)> =
+            self.attempts.iter().filter(is_silent).map(|(id, attempt)| (*id, *attempt)).collect();
+        for (attempt, Attempt { fetch, record, .. }) in silent {
+            self.actions.push(Action::Cancel { fetch, record, attempt });
             self.ended(now, attempt, Outcome::Transient { may_have_been_sent: true });
         }
     }
@@ -483,12 +475,7 @@ impl Scheduler {
             let after_now = (Bound::Excluded((now, usize::MAX)), Bound::Unbounded);
             fetch.until.range(after_now).next().map(|(time, _)| *time)
         });
-        let silences = self.attempts.values().filter_map(|&(key, index)| {
-            match self.fetches.get(&key)?.records.get(index)?.state {
-                RecordState::Running { alive, .. } => Some(alive.saturating_add(silence)),
-                _ => None,
-            }
-        });
+        let silences = self.attempts.values().map(|attempt| attempt.alive.saturating_add(silence));
         let next = retries.chain(silences).min();
         // An earlier wake that is already set looks again by itself, so only a nearer one is worth an action.
         if let Some(next) = next

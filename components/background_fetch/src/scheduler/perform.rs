@@ -80,7 +80,7 @@ impl Scheduler {
     fn stop_attempts(&mut self, key: FetchKey) {
         let Some(fetch) = self.fetches.get_mut(&key) else { return };
         for index in 0..fetch.records.len() {
-            if let RecordState::Running { attempt, .. } = fetch.records[index].state {
+            if let RecordState::Running(attempt) = fetch.records[index].state {
                 fetch.set_state(index, RecordState::Waiting);
                 self.attempts.remove(&attempt);
                 self.actions.push(Action::Cancel { fetch: key, record: index, attempt });

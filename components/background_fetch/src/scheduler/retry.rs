@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::active_fetch::Attempt;
 use super::perform::RecordResult;
 use super::{Action, AttemptId, Connectivity, Failing, Outcome, Pause, RecordState, Repeat, Scheduler};
 use crate::registration::FailureReason;
@@ -82,7 +83,7 @@ impl SplitMix64 {
 
 impl Scheduler {
     pub(super) fn ended(&mut self, now: Duration, attempt: AttemptId, outcome: Outcome) {
-        let Some((key, index)) = self.attempts.remove(&attempt) else { return };
+        let Some(Attempt { fetch: key, record: index, .. }) = self.attempts.remove(&attempt) else { return };
         let online = self.connectivity == Connectivity::Online;
         let Some(fetch) = self.fetches.get_mut(&key) else { return };
         let received_anything = fetch.received_anything;

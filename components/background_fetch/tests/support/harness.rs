@@ -209,7 +209,8 @@ impl Harness {
     /// Whatever happened: with a network, no pauses and servers that answer, everything settles.
     pub fn come_to_an_end(&mut self) {
         self.handle(Event::Network(Connectivity::Online));
-        for key in 1..self.next_key {
+        let paused = self.model.fetches.iter().filter(|(_, fetch)| fetch.paused).map(|(key, _)| *key);
+        for key in paused.collect::<Vec<_>>() {
             self.handle(Event::Resume(key));
         }
         let mut rounds = 0;
