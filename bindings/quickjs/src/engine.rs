@@ -59,6 +59,9 @@ pub struct InterruptHandle(Arc<AtomicBool>);
 
 impl InterruptHandle {
     /// Ends the running script. Scripts cannot catch it.
+    ///
+    /// NOTE: QuickJS looks for it at calls and loops of scripts, not in loops of its own: a script that joins an array of a thousand
+    /// million holes ends once that is done, or the memory is.
     pub fn interrupt(&self) {
         self.0.store(true, Ordering::Release);
     }
