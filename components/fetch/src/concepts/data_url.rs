@@ -1,6 +1,6 @@
 //! `data:` URLs.
 
-use data_url::DataUrl as Parsed;
+use data_url::{DataUrl as Parsed, DataUrlError};
 use url::{Position, Url};
 
 use super::mime_type::MimeType;
@@ -19,6 +19,9 @@ pub struct DataUrl {
 /// Why a `data:` URL says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDataUrl {
+    /// It is another URL.
+    #[error("its scheme is another")]
+    NotADataUrl,
     /// Nothing parts its type from its body.
     #[error("it has no comma")]
     NoComma,
@@ -32,7 +35,11 @@ pub enum InvalidDataUrl {
 /// # Errors
 /// Where the standard returns failure.
 pub fn data_url_processor(url: &Url) -> Result<DataUrl, InvalidDataUrl> {
-    let parsed = Parsed::process(url.as_str()).map_err(|_| InvalidDataUrl::NoComma)?;
+    let parsed = Parsed::process(url.as_str()).map_err(|error| match error {
+        // 1. Its scheme is `data`.
+        DataUrlError::NotADataUrl => InvalidDataUrl::NotADataUrl,
+        DataUrlError::NoComma => InvalidDataUrl::NoComma,
+    })?;
     // 10.–11. Percent-encoding, then base64.
     let (body, _) = parsed.decode_to_vec().map_err(|_| InvalidDataUrl::Base64)?;
     // NOTE: its MIME type goes through our own parser, as every other.
@@ -61,3 +68,19 @@ fn mime_type(url: &Url) -> MimeType {
 
 /// <https://infra.spec.whatwg.org/#ascii-whitespace>
 const ASCII_WHITESPACE: [char; 5] = ['\t', '\n', '\x0C', '\r', ' '];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_nothing_is_named() {
+        for (url, error) in [
+            ("https://a.test/,x", InvalidDataUrl::NotADataUrl),
+            ("data:text/plain", InvalidDataUrl::NoComma),
+            ("data:;base64,a", InvalidDataUrl::Base64),
+        ] {
+            assert_eq!(data_url_processor(&url.parse().unwrap()), Err(error), "{url}");
+        }
+    }
+}
