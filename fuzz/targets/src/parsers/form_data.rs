@@ -5,7 +5,7 @@ use longhaul_dom::testing::{FormEntry, encode_multipart, parse_multipart};
 /// `multipart/form-data`. Input: a line with the boundary, then the body.
 ///
 /// Asserts that what was parsed and is written anew parses to the same entries (with the line breaks that writing gives texts). What
-/// cannot be parsed is written as the texts of a form, a line each, which come back as they are: content never brings in entries.
+/// cannot be parsed is written as the texts of a form, which come back as they are: content never brings in entries.
 pub fn form_data(data: &[u8]) {
     let (boundary, body) = match data.iter().position(|byte| *byte == b'\n') {
         Some(end) => (&data[..end], &data[end + 1..]),
@@ -17,14 +17,14 @@ pub fn form_data(data: &[u8]) {
     assert_eq!(again, entries.iter().map(as_written).collect::<Vec<_>>());
 }
 
-/// A line `name=value` each, of the first few.
+/// `name=value` each, parted by `&`: any line breaks are theirs. The first few.
 fn texts(body: &[u8]) -> Vec<FormEntry> {
     let body = String::from_utf8_lossy(body);
     let entry = |line: &str| {
         let (name, value) = line.split_once('=').unwrap_or(("", line));
         FormEntry { name: name.to_owned(), value: value.as_bytes().to_vec().into(), file: None }
     };
-    body.split('\n').take(4).map(entry).collect()
+    body.split('&').take(4).map(entry).collect()
 }
 
 /// Texts have CR LF for every line break, file names are as they were, a type that says nothing is the general one. The format has one
